@@ -1,0 +1,376 @@
+// Every line the daemon logs, as a named function over pino. One table holds event, level, sentence and what the
+// line means to an operator; sidecar/README.md carries the same table, and a test holds the two equal.
+import { pino } from 'pino'
+import { codeOf, reasonOf } from './errors.ts'
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+interface Line<F> {
+  readonly level: LogLevel
+  /** Dotted: a noun and what became of it. */
+  readonly event: string
+  /** For the operator: what it means, and what to do about it. */
+  readonly meaning: string
+  readonly text: (fields: F) => string
+}
+
+function line<F extends object>(
+  level: LogLevel,
+  event: string,
+  meaning: string,
+  text: (fields: F) => string,
+): Line<F> {
+  return { level, event, meaning, text }
+}
+
+interface Reason {
+  reason: string
+}
+interface Failure {
+  error: unknown
+}
+
+export const logLines = {
+  daemonStarted: line<{ version: string; pid: number; feeds: string }>(
+    'info',
+    'daemon.started',
+    'The daemon runs and follows the named feeds.',
+    (f) => `kea-leasequery ${f.version} follows ${f.feeds}`,
+  ),
+  daemonStopping: line<Reason>(
+    'info',
+    'daemon.stopping',
+    'A stop was asked for; Active requestors are told QueryTerminated and the store is flushed.',
+    (f) => `stopping: ${f.reason}`,
+  ),
+  daemonStopped: line<{ seconds: number }>(
+    'info',
+    'daemon.stopped',
+    'Everything is on disk and closed.',
+    () => 'stopped',
+  ),
+  daemonStopFailed: line<Failure>(
+    'error',
+    'daemon.stop-failed',
+    'Some part could not be closed in order; the next start may have to read all leases from Kea again.',
+    (f) => `not stopped cleanly: ${reasonOf(f.error)}`,
+  ),
+  signalIgnored: line<{ signal: string }>(
+    'info',
+    'daemon.signal-ignored',
+    'SIGHUP has nothing to reload: the configuration comes from kea.conf, through the feed.',
+    (f) => `${f.signal} ignored: configuration comes from kea.conf`,
+  ),
+
+  configApplied: line<{ source: string; requesters: number; active: boolean; bulk: boolean }>(
+    'info',
+    'config.applied',
+    'The service runs under these parameters. `source` is `feed` (Kea said so) or `store` (last accepted; Kea has not been reached yet).',
+    (f) =>
+      `service parameters from the ${f.source}: ${f.requesters} requesters entries, Active ${onOff(f.active)}, Bulk ${onOff(f.bulk)}`,
+  ),
+  configRejected: line<{ parameter: string; reason: string }>(
+    'error',
+    'config.rejected',
+    'The new parameters are wrong; the last accepted ones stay in force. Correct the named parameter in kea.conf and reload.',
+    (f) => `service parameters refused, the last accepted ones stay: ${f.reason}`,
+  ),
+  configInsecure: line<{ parameter: string }>(
+    'warn',
+    'config.insecure',
+    'tls.mode is off: bindings are served in clear text to whoever may connect from a permitted address.',
+    () => 'tls.mode is off: requestors are served without TLS',
+  ),
+
+  listenerStarted: line<{ address: string; port: number }>(
+    'info',
+    'listener.started',
+    'Requestors can connect here.',
+    (f) => `listening on ${f.address} port ${f.port}`,
+  ),
+  listenerStopped: line<{ address: string; port: number }>(
+    'info',
+    'listener.stopped',
+    'Requestors can no longer connect here.',
+    (f) => `no longer listening on ${f.address} port ${f.port}`,
+  ),
+  listenerFailed: line<{ address: string; port: number; error: unknown }>(
+    'error',
+    'listener.failed',
+    'The address cannot be listened on; it is tried again each few seconds.',
+    (f) => `cannot listen on ${f.address} port ${f.port}: ${reasonOf(f.error)}`,
+  ),
+  listenerRefused: line<Reason>(
+    'error',
+    'listener.refused',
+    'The parameters forbid to serve; the feed is followed meanwhile.',
+    (f) => f.reason,
+  ),
+
+  feedConnected: line<{ endpoint: string; kea: string; epoch: string }>(
+    'info',
+    'feed.connected',
+    'Kea has answered.',
+    (f) => `feed ${f.endpoint} is that of Kea ${f.kea}`,
+  ),
+  feedGap: line<{ reason: string; seq: number }>(
+    'warn',
+    'feed.gap',
+    'Events were lost or cannot be replayed; the leases are read from Kea to find what changed.',
+    (f) => `events after ${f.seq} are missing: ${f.reason}`,
+  ),
+  feedReplayed: line<{ count: number; seq: number }>(
+    'info',
+    'feed.replayed',
+    'Missed events were fetched from the ring of the hook.',
+    (f) => `${f.count} events replayed, up to ${f.seq}`,
+  ),
+  feedReconciled: line<{ count: number; changed: number; ended: number; seconds: number }>(
+    'info',
+    'feed.reconciled',
+    'A walk has ended: the store agrees with the lease database of Kea.',
+    (f) => `walk of ${f.count} leases ended in ${f.seconds} s: ${f.changed} changed, ${f.ended} ended`,
+  ),
+  feedSilent: line<{ seconds: number }>(
+    'warn',
+    'feed.silent',
+    'No heartbeat of the hook: Kea is down or the feed is cut. Bulk is served from the store; Active connections end with QueryTerminated until it is back.',
+    (f) => `nothing heard from Kea for ${f.seconds} s: Active Leasequery is suspended`,
+  ),
+  feedBack: line<{ seconds: number }>(
+    'info',
+    'feed.back',
+    'Heartbeats arrive again; Active Leasequery is served.',
+    (f) => `Kea is heard again after ${f.seconds} s`,
+  ),
+  feedProblem: line<Reason>(
+    'warn',
+    'feed.problem',
+    'The feed could not be followed for a moment; it goes on by itself.',
+    (f) => `feed: ${f.reason}`,
+  ),
+  feedNote: line<{ note: string }>(
+    'debug',
+    'feed.note',
+    'Steps of following the feed.',
+    (f) => `feed: ${f.note}`,
+  ),
+
+  requestorConnected: line<{ port: number }>(
+    'info',
+    'requestor.connected',
+    'A permitted requestor has connected.',
+    () => 'requestor connected',
+  ),
+  requestorRejected: line<{ requestor: string; reason: string; suppressed: number }>(
+    'warn',
+    'requestor.rejected',
+    'A connection was closed at once. At most ten such lines are written in ten seconds; `suppressed` counts those left out before this one.',
+    (f) => `connection from ${f.requestor} refused: ${f.reason}`,
+  ),
+  requestorSecured: line<{ peer: string }>(
+    'info',
+    'requestor.secured',
+    'TLS is up and the certificate of the requestor is accepted.',
+    (f) => `TLS established with ${f.peer}`,
+  ),
+  requestorBlocked: line<{ bytes: number }>(
+    'warn',
+    'requestor.blocked',
+    'The requestor has stopped reading; it is disconnected if that lasts.',
+    (f) => `requestor takes no more messages, ${f.bytes} octets wait`,
+  ),
+  requestorClosed: line<{ reason: string; seconds: number; bytes: number; messages: number }>(
+    'info',
+    'requestor.closed',
+    'The connection is gone; `reason` says who ended it and why.',
+    (f) => `connection closed: ${f.reason}`,
+  ),
+  requestorEnded: line<{ reason: string; count: number }>(
+    'info',
+    'requestor.ended',
+    'Connections were ended by this server: a changed configuration, a silent feed or a stop.',
+    (f) => `${f.count} connections ended: ${f.reason}`,
+  ),
+
+  queryStarted: line<{ xid: string; query: string; since?: number }>(
+    'info',
+    'query.started',
+    'A query was accepted.',
+    (f) => `${f.query} query started${f.since === undefined ? '' : ` with start time ${f.since}`}`,
+  ),
+  queryRefused: line<{ xid: string; query: string; status: string; reason: string }>(
+    'warn',
+    'query.refused',
+    'A query was understood and not served; `status` is what the requestor was told.',
+    (f) => `${f.query} query refused with ${f.status}: ${f.reason}`,
+  ),
+  queryCaughtUp: line<{ xid: string; count: number }>(
+    'info',
+    'query.caught-up',
+    'The catch-up phase is over; the requestor follows every change from here.',
+    () => 'requestor has caught up',
+  ),
+  queryDataMissing: line<{ xid: string; reason: string }>(
+    'warn',
+    'query.data-missing',
+    'The history does not reach back to the start time; the requestor has to fill the gap with a Bulk query.',
+    (f) => `DataMissing sent: ${f.reason}`,
+  ),
+  queryDone: line<{ xid: string; query: string; count: number }>(
+    'info',
+    'query.done',
+    'All of the answer has been sent.',
+    (f) => `${f.query} query done, ${f.count} messages`,
+  ),
+  queryTerminated: line<{ xid: string; query: string; status: string; reason: string }>(
+    'warn',
+    'query.terminated',
+    'A running query was ended by this server.',
+    (f) => `${f.query} query ended with ${f.status}: ${f.reason}`,
+  ),
+  requestorMisbehaved: line<Reason>(
+    'warn',
+    'requestor.misbehaved',
+    'The requestor broke the protocol; the connection is closed.',
+    (f) => `protocol error: ${f.reason}`,
+  ),
+  sessionNote: line<{ note: string }>('debug', 'requestor.note', 'Steps of one connection.', (f) => f.note),
+
+  storeOpened: line<{ path: string; count: number; seconds: number; clean: boolean }>(
+    'info',
+    'store.opened',
+    'The bindings of the last run are in memory.',
+    (f) => `${f.count} bindings loaded from ${f.path} in ${f.seconds} s`,
+  ),
+  storeWriteFailed: line<Failure>(
+    'error',
+    'store.write-failed',
+    'The disk is full or failing. Requestors are served from memory; nothing is lost as long as the daemon runs.',
+    (f) => `store cannot be written, serving from memory: ${reasonOf(f.error)}`,
+  ),
+  storeWritten: line<object>(
+    'info',
+    'store.written-again',
+    'The disk takes writes again and holds everything.',
+    () => 'store is written again',
+  ),
+  storeMemory: line<{ bytes: number; limit: number }>(
+    'error',
+    'store.memory',
+    'The process holds more memory than its alarm threshold: lower history.max-ended or give the host more.',
+    (f) => `process holds ${f.bytes} octets, over the alarm threshold of ${f.limit}`,
+  ),
+  storeAlarm: line<Reason>(
+    'error',
+    'store.alarm',
+    'The store needs attention; the sentence says what and why.',
+    (f) => f.reason,
+  ),
+  clockStepped: line<Reason>(
+    'error',
+    'clock.stepped',
+    'The clock of the host ran far ahead of the logical clock or was set back; correct it, then run lease-feed-resync.',
+    (f) => f.reason,
+  ),
+  indexPruned: line<{ count: number; horizon: number }>(
+    'info',
+    'index.pruned',
+    'Ended bindings older than history.retention, or beyond history.max-ended, were forgotten; start times before `horizon` get DataMissing.',
+    (f) => `${f.count} ended bindings forgotten, history reaches back to ${f.horizon}`,
+  ),
+} as const
+
+type Lines = typeof logLines
+type FieldsOf<L> = L extends Line<infer F> ? F : never
+
+/** What a child logger puts on each of its lines. */
+export interface LogContext {
+  family?: 4 | 6
+  /** Address of the requestor. */
+  requestor?: string
+  /** Number of the connection in this process. */
+  conn?: number
+}
+
+export type Log = { readonly [K in keyof Lines]: (fields: FieldsOf<Lines[K]>) => void } & {
+  child(context: LogContext): Log
+  /** Writes what is buffered, synchronously: before the process ends. */
+  flush(): void
+}
+
+/** These identify people: shown at debug and trace only (style of every line: they are their own fields, never in `msg`). */
+const identifying = ['client', 'duid', 'clientId', 'hardwareAddress', 'remoteId', 'relayId'] as const
+
+/** Octets of log that may wait for a stalled journal before lines are dropped. */
+const MAX_WAITING_LOG = 4 * 1024 * 1024
+
+export interface LogOptions {
+  readonly level: LogLevel
+  /** Where lines go; standard output without it. */
+  readonly destination?: { write(text: string): void }
+}
+
+export function createLog(options: LogOptions): Log {
+  const destination =
+    options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING_LOG })
+  const root = pino(
+    { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    destination,
+  )
+  const flush = () => {
+    if (!('flushSync' in destination)) return
+    try {
+      ;(destination as { flushSync(): void }).flushSync()
+    } catch {
+      // Not opened yet, or the reader is gone: there is nobody left to tell.
+    }
+  }
+  return wrap(root, flush)
+}
+
+function wrap(logger: pino.Logger, flush: () => void): Log {
+  const log: Record<string, unknown> = {
+    child: (context: LogContext) => wrap(logger.child({ ...context }), flush),
+    flush,
+  }
+  for (const [name, entry] of Object.entries(logLines)) {
+    const { level, event, text } = entry as Line<object>
+    const redacts = level !== 'debug' && level !== 'trace'
+    log[name] = (fields: Record<string, unknown>) => {
+      if (!logger.isLevelEnabled(level)) return
+      logger[level]({ event, ...presentable(fields, redacts) }, text(fields))
+    }
+  }
+  return log as Log
+}
+
+function presentable(fields: Record<string, unknown>, redacts: boolean): Record<string, unknown> {
+  const shown: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === undefined) continue
+    if (key === 'error') shown[key] = describe(value)
+    else if (redacts && (identifying as readonly string[]).includes(key)) shown[key] = '[redacted]'
+    else shown[key] = value
+  }
+  return shown
+}
+
+function describe(error: unknown, depth = 0): Record<string, unknown> {
+  const described: Record<string, unknown> = { reason: reasonOf(error) }
+  const code = codeOf(error)
+  if (code !== '') described['code'] = code
+  const cause = (error as { cause?: unknown } | null)?.cause
+  if (cause !== undefined && depth < 3) described['cause'] = describe(cause, depth + 1)
+  return described
+}
+
+function onOff(value: boolean): string {
+  return value ? 'on' : 'off'
+}
+
+/** A log that keeps nothing: for parts that are used without one. */
+export function silentLog(): Log {
+  return createLog({ level: 'error', destination: { write() {} } })
+}
