@@ -1,0 +1,149 @@
+// The flags of kea-leasequery: only what is local to this host. All else comes from kea.conf, through the feed.
+import { isIPv4, isIPv6 } from 'node:net'
+import type { Family } from './binding.ts'
+import { badFlag, type Flag, formatFlags, parseFlags } from './flags.ts'
+import { type LogLevel, logLevels } from './log.ts'
+
+export const DEFAULT_STATE_DIR = '/var/lib/kea-leasequery'
+
+/** Where the hook publishes, unless kea.conf says otherwise. */
+export const defaultFeeds: Readonly<Record<Family, string>> = {
+  4: 'ipc:///run/kea-lease-feed/dhcp4',
+  6: 'ipc:///run/kea-lease-feed/dhcp6',
+}
+
+export const daemonFlags: readonly Flag[] = [
+  {
+    name: '--feed',
+    value: 'dhcp4|dhcp6=ENDPOINT',
+    repeats: true,
+    byDefault: `dhcp4=${defaultFeeds[4]} and dhcp6=${defaultFeeds[6]}`,
+    meaning: 'feed to follow; once given, only the families named are served',
+  },
+  {
+    name: '--state-dir',
+    value: 'DIR',
+    byDefault: DEFAULT_STATE_DIR,
+    meaning: 'where bindings and history are kept, one folder a family',
+  },
+  {
+    name: '--listen',
+    value: 'dhcp4|dhcp6=ADDRESS[:PORT]',
+    repeats: true,
+    meaning: 'listen here instead of where kea.conf says (IPv6 addresses in brackets)',
+  },
+  {
+    name: '--require-tls',
+    meaning: 'serve nothing without TLS, whatever tls.mode the feed brings',
+  },
+  {
+    name: '--log-level',
+    value: 'LEVEL',
+    byDefault: 'info',
+    meaning: `least level logged: ${logLevels.join(', ')}`,
+  },
+  { name: '--version', meaning: 'print the version and end' },
+  { name: '--help', meaning: 'print this and end' },
+]
+
+export interface ListenOverride {
+  readonly address: string
+  /** undefined: the port kea.conf says. */
+  readonly port: number | undefined
+}
+
+export interface DaemonSettings {
+  readonly feeds: ReadonlyMap<Family, string>
+  readonly stateDir: string
+  readonly listen: ReadonlyMap<Family, readonly ListenOverride[]>
+  readonly requireTls: boolean
+  readonly logLevel: LogLevel
+}
+
+export type DaemonCommand =
+  | { readonly run: 'help' }
+  | { readonly run: 'version' }
+  | { readonly run: 'daemon'; readonly settings: DaemonSettings }
+
+/** @throws SidecarError ALQ_FLAG */
+export function parseDaemonFlags(argv: readonly string[]): DaemonCommand {
+  const { given, words } = parseFlags(daemonFlags, argv)
+  if (given.has('--help')) return { run: 'help' }
+  if (given.has('--version')) return { run: 'version' }
+  if (words.length > 0) throw badFlag(words[0]!, 'the daemon takes flags only')
+  return {
+    run: 'daemon',
+    settings: {
+      feeds: readFeeds(given.get('--feed')),
+      stateDir: given.get('--state-dir')?.[0] ?? DEFAULT_STATE_DIR,
+      listen: readListen(given.get('--listen') ?? []),
+      requireTls: given.has('--require-tls'),
+      logLevel: readLevel(given.get('--log-level')?.[0] ?? 'info'),
+    },
+  }
+}
+
+function readFeeds(values: readonly string[] | undefined): Map<Family, string> {
+  const feeds = new Map<Family, string>()
+  for (const value of values ?? [`dhcp4=${defaultFeeds[4]}`, `dhcp6=${defaultFeeds[6]}`]) {
+    const { family, text } = splitFamily('--feed', value)
+    if (!/^(ipc|tcp):\/\/./.test(text)) {
+      throw badFlag('--feed', `${text} is no endpoint: ipc:///path or tcp://host:port is wanted`)
+    }
+    if (feeds.has(family)) throw badFlag('--feed', `dhcp${family} is given twice`)
+    feeds.set(family, text)
+  }
+  return feeds
+}
+
+function readListen(values: readonly string[]): Map<Family, ListenOverride[]> {
+  const listen = new Map<Family, ListenOverride[]>()
+  for (const value of values) {
+    const { family, text } = splitFamily('--listen', value)
+    const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text)
+    const address = match?.[1] ?? match?.[2] ?? ''
+    const port = match?.[3] === undefined ? undefined : Number(match[3])
+    if (!(family === 4 ? isIPv4(address) : isIPv6(address)) || (port ?? 0) > 65535) {
+      const wanted = family === 4 ? '192.0.2.1:67' : '[2001:db8::1]:547'
+      throw badFlag('--listen', `${text} is no place to listen for dhcp${family}, such as ${wanted}`)
+    }
+    const list = listen.get(family) ?? []
+    list.push({ address, port })
+    listen.set(family, list)
+  }
+  return listen
+}
+
+function splitFamily(flag: string, value: string): { family: Family; text: string } {
+  const match = /^dhcp([46])=(.+)$/.exec(value)
+  if (!match) throw badFlag(flag, `${value} does not begin with dhcp4= or dhcp6=`)
+  return { family: match[1] === '4' ? 4 : 6, text: match[2]! }
+}
+
+function readLevel(level: string): LogLevel {
+  if ((logLevels as readonly string[]).includes(level)) return level as LogLevel
+  throw badFlag('--log-level', `${level} is none of ${logLevels.join(', ')}`)
+}
+
+/** Exit codes of the daemon. */
+export const exitCodes = {
+  0: 'stopped as asked',
+  1: 'cannot run: state directory, store or feed endpoint',
+  2: 'a flag is wrong',
+} as const
+
+export function daemonHelp(): string {
+  const codes = Object.entries(exitCodes).map(([code, meaning]) => `  ${code}  ${meaning}`)
+  return `kea-leasequery: Active and Bulk Leasequery for ISC Kea
+
+Follows the lease feed of the hook libdhcp_lease_feed.so and serves leasequery requestors over TCP.
+The service is configured in kea.conf, in the parameters of the hook.
+
+Usage: kea-leasequery [FLAGS]
+
+${formatFlags(daemonFlags)}
+
+Exit codes:
+${codes.join('\n')}
+`
+}
