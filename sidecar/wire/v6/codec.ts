@@ -1,0 +1,38 @@
+// DHCPv6 messages to and from octets (RFC 8415 section 8, RFC 5007, RFC 5460, RFC 7653 section 6).
+import { Reader } from '../reader.ts'
+import { WireError } from '../wire-error.ts'
+import { Writer } from '../writer.ts'
+import type { Message6 } from './messages.ts'
+import { Code6, options6, rawOptions6 } from './options.ts'
+
+/**
+ * Reads one message, without its size prefix. Octets in the result are views of `octets`.
+ * Throws a {@link WireError} and nothing else; one that is `answerable` when only an option's value was wrong.
+ */
+export function decodeMessage6(octets: Uint8Array): Message6 {
+  const reader = new Reader(octets, 'DHCPv6 message')
+  const type = reader.u8()
+  const xid = reader.u24()
+  const raw = rawOptions6(reader.rest(), 'DHCPv6 options')
+  try {
+    return { type, xid, options: options6.decode(raw, 'DHCPv6') }
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error
+    // The answer copies the requestor's Client-ID, so keep it where it can be had (RFC 5460 section 6.3).
+    const clientId = raw.find((option) => option.code === Code6.clientId && option.data.length > 0)?.data
+    throw error.answerableAs({ type, xid, clientId })
+  }
+}
+
+const writer = new Writer(1024)
+
+/** The whole frame, size prefix included. Throws a RangeError where it would exceed 65535 octets. */
+export function encodeFrame6(message: Message6): Uint8Array {
+  writer.reset()
+  const mark = writer.beginSize()
+  writer.u8(message.type)
+  writer.u24(message.xid)
+  options6.encode(writer, message.options)
+  writer.endSize(mark)
+  return writer.take()
+}
