@@ -42,14 +42,14 @@ export function parseFlags(table: readonly Flag[], argv: readonly string[]): Par
     if (flag === undefined) throw unknownFlag(name, table)
     const values = given.get(name) ?? []
     if (values.length > 0 && !flag.repeats) throw badFlag(name, 'it is given twice')
-    values.push(valueOf(flag, equals < 0 ? undefined : argument.slice(equals + 1), argv[i + 1]))
+    values.push(readValue(flag, equals < 0 ? undefined : argument.slice(equals + 1), argv[i + 1]))
     if (flag.value !== undefined && equals < 0) i++
     given.set(name, values)
   }
   return { given, words }
 }
 
-function valueOf(flag: Flag, attached: string | undefined, next: string | undefined): string {
+function readValue(flag: Flag, attached: string | undefined, next: string | undefined): string {
   if (flag.value === undefined) {
     if (attached !== undefined) throw badFlag(flag.name, 'it takes no value')
     return ''
