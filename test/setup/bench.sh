@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# npm run bench: what it costs and what it carries, measured. Arguments go to it (-- --help).
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+require_root "npm run bench"
+prepare_laboratory
+exec node --enable-source-maps dist/test/bench/main.js "$@"

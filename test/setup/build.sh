@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# npm run build: dist/, the addon, and the hook for the Kea on this machine (or under KEA_ROOT), if there is one.
+#
+#   --typescript   dist/ only
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+only_typescript=
+for argument in "$@"; do
+  case $argument in
+    --typescript) only_typescript=yes ;;
+    *) fail "build: unknown argument '$argument' (known: --typescript)" ;;
+  esac
+done
+
+begin_log
+say "Build (log: build/setup.log)"
+require_node
+[ -n "$only_typescript" ] || system_packages "${build_packages[@]}"
+lock "$project/build/setup.lock"
+npm_packages
+build_typescript
+[ -z "$only_typescript" ] || exit 0
+build_addon
+build_hook_for_machine

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# npm test: set-up, build, lint, then every test.
+#
+#   --all             the slow tests (test/slow) too
+#   --allow-missing   what this machine cannot host (no root, no namespaces) is skipped and said; else it fails
+#   --only PATTERN    only the test files whose path contains PATTERN; no lint
+#
+# One run of Node's test runner, one file at a time: the end-to-end tests want the processor for themselves.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+usage="known: --all, --allow-missing, --only PATTERN"
+all='' allow_missing='' only=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --all) all=yes ;;
+    --allow-missing) allow_missing=allow-missing ;;
+    --only)
+      [ $# -ge 2 ] || fail "test: --only needs a pattern"
+      only=$2
+      shift
+      ;;
+    --only=*) only=${1#--only=} ;;
+    *) fail "test: unknown argument '$1' ($usage)" ;;
+  esac
+  shift
+done
+
+prepare_laboratory "$allow_missing"
+
+if [ -z "$only" ]; then
+  say "Lint"
+  node_modules/.bin/biome check .
+fi
+
+# Quick and near the ground first, end to end last.
+order() { sed 's,^dist/test/e2e/,2 &,; s,^dist/test/slow/,3 &,; t; s,^,1 ,' | sort | cut -d ' ' -f 2-; }
+mapfile -t files < <(find dist/test -name '*.test.js' | { [ -n "$all" ] && cat || grep -v '^dist/test/slow/'; } |
+  grep -F -- "$only" | order)
+[ "${#files[@]}" -gt 0 ] || fail "test: no test file matches '$only'"
+
+# A test that hangs fails; the bound is far above what any test takes.
+minutes=10
+[ -z "$all" ] || minutes=60
+[ -z "$allow_missing" ] || export KEA_TEST_ALLOW_MISSING=1
+
+say "Test: ${#files[@]} files"
+exec node --enable-source-maps --test --test-reporter=spec --test-concurrency=1 --test-timeout=$((minutes * 60000)) "${files[@]}"
