@@ -99,11 +99,14 @@ export function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
   return true
 }
 
+/** What names the client of a binding. */
+export type ClientNames = Pick<BindingData, 'address' | 'hardwareType' | 'hardwareAddress' | 'clientId'>
+
 /**
  * Whether both belong to the same client. In DHCPv6 the DUID is the client (RFC 8415 section 11); in DHCPv4 requestors
  * select by hardware address and by client identifier, so both must be alike.
  */
-export function sameClient(a: BindingData, b: BindingData): boolean {
+export function sameClient(a: ClientNames, b: ClientNames): boolean {
   if (a.address.length === 16) return sameOctets(a.clientId, b.clientId)
   return (
     a.hardwareType === b.hardwareType &&

@@ -21,6 +21,7 @@ using Octets = std::string_view;
 struct RelayView {
     Octets agent_info;
     Octets encoded_hops;
+    Octets source;  ///< v6, packets only: address the relayed message came from; 16 octets or empty
     bool empty() const { return agent_info.empty() && encoded_hops.empty(); }
 };
 
