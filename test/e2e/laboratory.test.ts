@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { Dhclient, perfdhcp } from '../support/clients.ts'
+import { Kea, leaseCommands } from '../support/kea.ts'
+import { Laboratory, listNamespaces } from '../support/laboratory.ts'
+import { keaRoots } from '../support/roots.ts'
+import { waitFor } from '../support/wait.ts'
+
+for (const root of keaRoots()) {
+  test(`Kea ${root.kea} leases IPv4 addresses to perfdhcp, and its lease file has them`, {
+    skip: root.skip,
+  }, async () => {
+    await using lab = await Laboratory.open()
+    const kea = await Kea.start(lab, root, 4, { hooks: [{ library: leaseCommands }] })
+
+    const load = await perfdhcp(lab, root, 4, { rate: 50, clients: 40, exchanges: 40 })
+
+    assert.deepEqual(load.exchanges['DISCOVER-OFFER']?.received, 40, load.text)
+    assert.deepEqual(load.exchanges['REQUEST-ACK']?.received, 40, load.text)
+    const leases = kea.activeLeases()
+    assert.equal(leases.length, 40)
+    const { arguments: all } = await kea.mustCommand('lease4-get-all')
+    const known = (all as { leases: { 'ip-address': string; 'hw-address': string }[] }).leases
+    assert.deepEqual(
+      leases.map((lease) => `${lease.address} ${lease.hardwareAddress}`).sort(),
+      known.map((lease) => `${lease['ip-address']} ${lease['hw-address']}`).sort(),
+    )
+  })
+
+  test(`Kea ${root.kea} leases IPv6 addresses and prefixes to perfdhcp`, { skip: root.skip }, async () => {
+    await using lab = await Laboratory.open()
+    const kea = await Kea.start(lab, root, 6)
+
+    const load = await perfdhcp(lab, root, 6, { rate: 50, clients: 30, exchanges: 30 })
+
+    assert.equal(load.exchanges['REQUEST-REPLY']?.received, 30, load.text)
+    const leases = kea.activeLeases()
+    assert.equal(leases.filter((lease) => lease.type === 'IA_NA' && lease.prefixLength === 128).length, 30)
+    assert.equal(leases.filter((lease) => lease.type === 'IA_PD' && lease.prefixLength === 56).length, 30)
+  })
+
+  test(`a host takes, keeps over a reboot and releases its lease (Kea ${root.kea})`, {
+    skip: root.skip,
+  }, async () => {
+    await using lab = await Laboratory.open()
+    for (const family of [4, 6] as const) {
+      const kea = await Kea.start(lab, root, family)
+      const host = new Dhclient(lab, root, family)
+      await host.acquire()
+      const first = kea.activeLeases().map((lease) => lease.address)
+      assert.equal(first.length, family === 4 ? 1 : 2)
+      await host.abandon()
+      await host.acquire()
+      assert.deepEqual(
+        kea.activeLeases().map((lease) => lease.address),
+        first,
+      )
+      await host.release()
+      await waitFor('the lease to be released', () => kea.activeLeases().length === 0)
+    }
+  })
+
+  test(`a Kea ${root.kea} that crashed comes back with its leases`, { skip: root.skip }, async () => {
+    await using lab = await Laboratory.open()
+    const kea = await Kea.start(lab, root, 4, { hooks: [{ library: leaseCommands }] })
+    await perfdhcp(lab, root, 4, { rate: 50, clients: 10, exchanges: 10 })
+    const before = kea.activeLeases()
+    kea.kill('SIGKILL')
+    assert.equal((await kea.exited).signal, 'SIGKILL')
+    await kea.restart()
+    const { arguments: all } = await kea.mustCommand('lease4-get-all')
+    assert.equal((all as { leases: unknown[] }).leases.length, before.length)
+    assert.equal((await kea.reload({ parameters: { 'valid-lifetime': 1000 } })).result, 0)
+    assert.equal((await kea.stop()).code, 0)
+  })
+
+  test(`a configuration that Kea ${root.kea} refuses is told with its reason`, {
+    skip: root.skip,
+  }, async () => {
+    await using lab = await Laboratory.open()
+    assert.equal((await Kea.check(lab, root, 4)).accepted, true)
+    const wrong = { parameters: { 'valid-lifetimes': 1 } }
+    const { accepted, text } = await Kea.check(lab, root, 4, wrong)
+    assert.equal(accepted, false)
+    assert.match(text, /valid-lifetimes/)
+    await assert.rejects(Kea.start(lab, root, 4, wrong), /ended before it answered.*valid-lifetimes/s)
+  })
+
+  test(`closing a laboratory leaves nothing of it on the machine (Kea ${root.kea})`, {
+    skip: root.skip,
+  }, async () => {
+    const lab = await Laboratory.open()
+    const kea = await Kea.start(lab, root, 4)
+    await new Dhclient(lab, root, 4).acquire()
+    const used = { pid: kea.pid, folder: lab.folder }
+    assert.ok(existsSync(`/proc/${used.pid}`))
+    assert.ok(processesNaming(lab.name).length >= 2)
+
+    await lab.close()
+
+    assert.deepEqual(processesNaming(lab.name), [])
+    assert.deepEqual(
+      listNamespaces().filter((name) => name.startsWith(lab.name)),
+      [],
+    )
+    assert.doesNotMatch(readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(lab.name))
+    assert.equal(existsSync(used.folder), false)
+    assert.deepEqual(
+      readdirSync(`${root.root}/tmp`).filter((name) => name.startsWith('kea-lab')),
+      [],
+      'the cached root was written to',
+    )
+  })
+}
+
+/** Command lines of the running processes that have a word in them. */
+function processesNaming(word: string): string[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      } catch {
+        return ''
+      }
+    })
+    .filter((line) => line.includes(word))
+}
