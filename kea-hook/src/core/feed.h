@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lease.h"
@@ -21,12 +23,19 @@ protected:
     ~PageSink() = default;
 };
 
+/// Thrown by LeaseSource::readPage() while Kea is starting or being reconfigured.
+class NotReady : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
 /// Where snapshot pages come from. Called on the main thread only (see MainThread).
 class LeaseSource {
 public:
     virtual ~LeaseSource() = default;
     /// Adds at most `limit` leases whose address is greater than `after` (empty: from the first), ascending.
     /// @return true when nothing follows the last lease added.
+    /// @throws NotReady while there is no lease database to ask; the asker comes again.
     /// @throws std::exception when the leases cannot be read; the asker gets its text, and no page.
     virtual bool readPage(Octets after, std::size_t limit, PageSink& sink) = 0;
 };
@@ -44,19 +53,19 @@ class FeedLog {
 public:
     enum class Level { debug, info, warn, error };
     virtual ~FeedLog() = default;
-    /// @param id one of the ids in kea-hook/README.md, e.g. "LEASE_FEED_RING_OVERWRITTEN"
+    /// @param id one of those in log_ids.h, e.g. "LEASE_FEED_RING_OVERWRITTEN"
     virtual void write(Level level, const char* id, const std::string& text) = 0;
 };
 
 struct FeedSettings {
     Family family = Family::v4;
-    std::string endpoint;       ///< PUB; ROUTER is this plus "-sync"
+    std::string endpoint;       ///< PUB; ROUTER is this plus "-sync" for ipc://, the next port for tcp://
     std::size_t ring_events = 65536;
     std::size_t ring_octets = 32u << 20;
     double page_share = 0.2;    ///< share of the main thread's time that all pages together may take
     std::size_t page_leases = 256;
     std::uint32_t page_slow_ms = 50;  ///< a page slower than this makes the pager back off
-    std::string curve_secret_key_file;  ///< tcp:// endpoints need it (Z85 key pair)
+    std::string curve_secret_key_file;  ///< tcp:// endpoints need it: a ZeroMQ certificate (see curve_key.h)
 };
 
 /// What Hello says; see the message Hello.
@@ -84,9 +93,14 @@ struct FeedStatus {
     std::uint64_t last_seq = 0;
     std::uint64_t oldest_seq = 0;
     std::uint64_t overwritten = 0;     ///< events that left the ring before they were published
+    std::uint64_t lost = 0;            ///< events that could not be kept at all: the ring was emptied for each
+    std::uint64_t cut = 0;             ///< events too long to keep whole, kept without packet data
     std::uint64_t published = 0;
     std::uint64_t pages = 0;
+    std::uint64_t pages_failed = 0;
+    std::uint64_t page_longest_us = 0;  ///< of the main thread's time
     std::uint64_t replays = 0;
+    std::uint64_t bad_requests = 0;
     std::uint64_t ring_lock_longest_ns = 0;
     std::size_t ring_events = 0;
     std::size_t ring_octets = 0;
@@ -109,7 +123,9 @@ public:
 
     /// Takes the lock file, binds the sockets, starts the publisher thread (all signals blocked in it).
     void start();
-    /// Sends what the ring still holds for at most `drain_ms`, then ends the thread and closes all. Bounded; idempotent.
+    /// Sends what the ring still holds for at most `drain_ms`, then ends the thread and closes all. Idempotent.
+    /// Bounded by twice `drain_ms`, and by the page that another thread may be reading just now.
+    /// Not to be called from within LeaseSource::readPage().
     void stop(std::uint32_t drain_ms = 200) noexcept;
 
     /// A write to the lease database. Any thread; never blocks beyond the ring's lock, never throws.
