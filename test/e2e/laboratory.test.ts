@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Dhclient, perfdhcp } from '../support/clients.ts'
 import { Kea, leaseCommands } from '../support/kea.ts'
-import { Laboratory, listNamespaces } from '../support/laboratory.ts'
-import { keaRoots } from '../support/roots.ts'
+import { Laboratory, listNamespaces, removeLeftovers } from '../support/laboratory.ts'
+import { compiled } from '../support/package-root.ts'
+import { keaRoots, mainKea } from '../support/roots.ts'
 import { waitFor } from '../support/wait.ts'
 
 for (const root of keaRoots()) {
@@ -113,6 +116,53 @@ for (const root of keaRoots()) {
     )
   })
 }
+
+test('what a killed run leaves, the next one removes', { skip: mainKea().skip }, async () => {
+  const program = `
+    const { Laboratory } = await import(${JSON.stringify(compiled('test/support/laboratory.ts'))})
+    const { Kea } = await import(${JSON.stringify(compiled('test/support/kea.ts'))})
+    const { mainKea } = await import(${JSON.stringify(compiled('test/support/roots.ts'))})
+    const lab = await Laboratory.open()
+    const kea = await Kea.start(lab, mainKea(), 4)
+    console.log(JSON.stringify({ name: lab.name, folder: lab.folder, pid: kea.pid }))
+    setInterval(() => {}, 1000)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  const left = JSON.parse(line.toString()) as { name: string; folder: string; pid: number }
+  assert.ok(existsSync(`/proc/${left.pid}`))
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await waitFor('Kea to die with its laboratory', () => processesNaming(left.name).length === 0)
+  assert.ok(existsSync(left.folder))
+
+  removeLeftovers()
+
+  assert.equal(existsSync(left.folder), false)
+  assert.deepEqual(
+    listNamespaces().filter((name) => name.startsWith(left.name)),
+    [],
+  )
+})
+
+test('a laboratory is removed when its process gets SIGTERM', { skip: mainKea().skip }, async () => {
+  const program = `
+    const { Laboratory } = await import(${JSON.stringify(compiled('test/support/laboratory.ts'))})
+    const lab = await Laboratory.open()
+    console.log(lab.folder)
+    setInterval(() => {}, 1000)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  const folder = line.toString().trim()
+  assert.ok(existsSync(folder))
+  child.kill('SIGTERM')
+  const [code] = await once(child, 'exit')
+  assert.equal(code, 143)
+  assert.equal(existsSync(folder), false)
+})
 
 /** Command lines of the running processes that have a word in them. */
 function processesNaming(word: string): string[] {
