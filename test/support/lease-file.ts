@@ -87,7 +87,7 @@ function* parse(text: string): Generator<LeaseRow> {
       state: Number(row['state']),
       validLifetime,
       expires,
-      cltt: expires - (validLifetime === infinite ? 0 : validLifetime),
+      cltt: expires - validLifetime,
       subnetId: Number(row['subnet_id']),
       hardwareAddress: row['hwaddr'] ?? '',
       clientId: row['client_id'] ?? '',
