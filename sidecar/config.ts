@@ -497,8 +497,13 @@ class MapReader {
   }
 }
 
-/** The known name that differs least, if it differs little. */
+/** The known name that has all words of this one, or else differs least, if it differs little. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
+  const words = name.split('-')
+  const fuller = known.find((candidate) =>
+    words.every((word) => word !== '' && candidate.split('-').includes(word)),
+  )
+  if (fuller !== undefined) return fuller
   let best: string | undefined
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {
