@@ -15,7 +15,7 @@ const headers = {
 export function writeLeaseFile(path: string, family: 4 | 6, count: number, now: number): void {
   const file = openSync(path, 'w')
   try {
-    let rows = [headers[family]]
+    let rows: string[] = [headers[family]]
     for (let i = 0; i < count; i++) {
       rows.push(family === 4 ? row4(i, now) : row6(i, now))
       if (rows.length === 10_000) {
