@@ -35,11 +35,11 @@ test('an error carries its code and its causes', () => {
   const { lines, log } = logTo('info')
   const cause = Object.assign(new Error('no space left'), { code: 'ENOSPC' })
   log.storeWriteFailed({
-    error: new SidecarError('ALQ_STORE_WRITE', { path: '/x', reason: 'full' }, { cause }),
+    error: new SidecarError('ALQ_LISTEN', { address: '::1', port: 1, reason: 'full' }, { cause }),
   })
   assert.deepEqual(lines[0]?.['error'], {
-    reason: 'store /x cannot be written: full',
-    code: 'ALQ_STORE_WRITE',
+    reason: 'cannot listen on ::1 port 1: full',
+    code: 'ALQ_LISTEN',
     cause: { reason: 'no space left', code: 'ENOSPC' },
   })
 })
