@@ -7,7 +7,7 @@ import { Dhclient, perfdhcp } from '../support/clients.ts'
 import { Kea, leaseCommands } from '../support/kea.ts'
 import { Laboratory, listNamespaces, removeLeftovers } from '../support/laboratory.ts'
 import { compiled } from '../support/package-root.ts'
-import { keaRoots, mainKea } from '../support/roots.ts'
+import { fakeTimeLibrary, keaRoots, mainKea } from '../support/roots.ts'
 import { waitFor } from '../support/wait.ts'
 
 for (const root of keaRoots()) {
@@ -88,6 +88,15 @@ for (const root of keaRoots()) {
     assert.equal(accepted, false)
     assert.match(text, /valid-lifetimes/)
     await assert.rejects(Kea.start(lab, root, 4, wrong), /ended before it answered.*valid-lifetimes/s)
+  })
+
+  test(`a Kea ${root.kea} can live at another time`, { skip: root.skip }, async () => {
+    await using lab = await Laboratory.open()
+    const env = { LD_PRELOAD: fakeTimeLibrary(root), FAKETIME: '+30d' }
+    const kea = await Kea.start(lab, root, 4, { env })
+    await perfdhcp(lab, root, 4, { rate: 50, clients: 1, exchanges: 1 })
+    const ahead = kea.leases()[0]!.cltt - Date.now() / 1000
+    assert.ok(Math.abs(ahead - 30 * 86400) < 3600, `${ahead} s ahead`)
   })
 
   test(`closing a laboratory leaves nothing of it on the machine (Kea ${root.kea})`, {

@@ -114,22 +114,6 @@ npm_packages() {
   touch node_modules/.package-lock.json
 }
 
-# Where Node's own C headers are, for the addon: beside the running node, or where npm is told (nodedir).
-node_headers() {
-  local prefix nodedir candidate
-  prefix=$(node -p 'require("path").dirname(require("path").dirname(require("fs").realpathSync(process.execPath)))')
-  nodedir=$(npm config get nodedir 2>/dev/null || true)
-  for candidate in "$prefix/include/node" "${nodedir:-/nonexistent}/include/node" "${nodedir:-/nonexistent}/src" \
-    /usr/include/node /usr/include/nodejs/src; do
-    if [ -f "$candidate/node_api.h" ]; then
-      printf '%s\n' "$candidate"
-      return
-    fi
-  done
-  fail "Node's C headers (node_api.h) were found neither in $prefix/include/node nor through 'npm config get nodedir'.
-They come with the packages of nodejs.org and NodeSource; beside Debian's own nodejs: apt-get install libnode-dev."
-}
-
 # ------------------------------------------------------------------------------------------------ building
 
 compile_typescript() {
@@ -145,8 +129,6 @@ build_typescript() { step "compiling TypeScript to dist/" compile_typescript; }
 
 build_addon() {
   [ -f kea-hook/build-addon.sh ] || fail "kea-hook/build-addon.sh is missing from this checkout."
-  NODE_HEADERS=$(node_headers)
-  export NODE_HEADERS
   step "building the hook's core as a Node addon" bash kea-hook/build-addon.sh
 }
 

@@ -1,7 +1,7 @@
 /** The Keas to test with: each in a Debian root that test/setup/roots.sh makes. */
 
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { packageRoot } from './package-root.ts'
 
 export interface KeaRoot {
@@ -33,6 +33,11 @@ export function keaRoots(): KeaRoot[] {
 /** The first choice where one Kea is enough: 3.0. */
 export function mainKea(): KeaRoot {
   return describe('trixie-backports', '3.0')
+}
+
+/** For KeaOptions.env.LD_PRELOAD: the library that moves a process's clock by FAKETIME, inside the root. */
+export function fakeTimeLibrary(root: KeaRoot): string {
+  return `${dirname(dirname(root.stockHooks))}/faketime/libfaketimeMT.so.1`
 }
 
 function describe(name: KeaRoot['name'], kea: KeaRoot['kea']): KeaRoot {
