@@ -1,0 +1,100 @@
+// An active query is a cursor over the change index. Here is where it stands, what it may say about time, and when it has
+// caught up; no octets, no connection.
+import type { ChangeNumber, LogicalSeconds } from '../binding.ts'
+import type { ActiveChange, ChangeBatch } from './session-io.ts'
+
+/** What is to be told next, with the base-time that its message may carry. */
+export type Step =
+  | { readonly kind: 'change'; readonly change: ActiveChange; readonly baseTime: LogicalSeconds }
+  | { readonly kind: 'caught-up'; readonly baseTime: LogicalSeconds }
+
+/**
+ * The base-time rule, on which resuming rests: after the catch-up phase a message's base-time is never later than the
+ * change time of any change that has not been sent on this connection when that message has been sent. A requestor that
+ * comes back with it as start time is told everything it did not receive. It never goes back.
+ *
+ * In the catch-up phase base-time is the present; the requestor must not keep it (RFC 7724 section 7.3, RFC 7653
+ * section 8.4), and leases told with an older one would seem to live longer than they do.
+ */
+export class ActiveCursor {
+  #after: ChangeNumber
+  /** In the catch-up phase: the newest change when the query came. */
+  #until: ChangeNumber | undefined
+  /** No change that is still to be sent is older than this. */
+  #oldestUnsent: LogicalSeconds
+  /** Highest base-time given out after the catch-up phase. */
+  #told: LogicalSeconds
+
+  /**
+   * @param until newest change when the query came, for a catch-up phase; undefined = follow the index from `after` on
+   * @param now L at that moment
+   * @param since start time of the catch-up phase
+   */
+  constructor(
+    after: ChangeNumber,
+    until: ChangeNumber | undefined,
+    now: LogicalSeconds,
+    since: LogicalSeconds = now,
+  ) {
+    this.#after = after
+    this.#until = until
+    this.#oldestUnsent = until === undefined ? now : since
+    this.#told = until === undefined ? now : 0
+  }
+
+  /** Read on from here. */
+  get after(): ChangeNumber {
+    return this.#after
+  }
+
+  get catchingUp(): boolean {
+    return this.#until !== undefined
+  }
+
+  /** Base-time of a message that tells no change, sent now. `atEnd`: the index was read to its end at this moment. */
+  baseTime(now: LogicalSeconds, atEnd = false): LogicalSeconds {
+    if (this.#until !== undefined) return now
+    return this.#tell(atEnd ? now : Math.min(now, this.#oldestUnsent))
+  }
+
+  /** The catch-up phase is over without having been completed: whatever is up to `newest` will not be sent. */
+  skipTo(newest: ChangeNumber, now: LogicalSeconds): void {
+    this.#after = newest
+    this.#until = undefined
+    this.#oldestUnsent = now
+  }
+
+  /**
+   * Moves over a batch that was read after {@link after} at the second `now`. Each step must be sent before the next is
+   * asked for.
+   */
+  *advance(batch: ChangeBatch, now: LogicalSeconds): Generator<Step> {
+    const { changes } = batch
+    for (const [i, change] of changes.entries()) {
+      const { changeNumber, changedAt } = numbersOf(change)
+      this.#oldestUnsent = changedAt
+      if (this.#until !== undefined && changeNumber > this.#until) yield this.#caughtUp(now)
+      // Change times do not go back along the index, so the next change bounds all that are left.
+      const next = changes[i + 1]
+      this.#oldestUnsent = next !== undefined ? numbersOf(next).changedAt : batch.atEnd ? now : changedAt
+      yield { kind: 'change', change, baseTime: this.baseTime(now) }
+    }
+    this.#after = batch.through
+    if (batch.atEnd) this.#oldestUnsent = now
+    if (this.#until !== undefined && batch.through >= this.#until) yield this.#caughtUp(now)
+  }
+
+  #caughtUp(now: LogicalSeconds): Step {
+    this.#until = undefined
+    return { kind: 'caught-up', baseTime: this.baseTime(now) }
+  }
+
+  #tell(baseTime: LogicalSeconds): LogicalSeconds {
+    this.#told = Math.max(this.#told, baseTime)
+    return this.#told
+  }
+}
+
+function numbersOf(change: ActiveChange): { changeNumber: ChangeNumber; changedAt: LogicalSeconds } {
+  return change.kind === 'binding' ? change.binding : change.departure
+}

@@ -1,0 +1,51 @@
+import type { BindingData, ChangeNumber, Family, LogicalSeconds } from '../binding.ts'
+import type { Limits } from './limits.ts'
+import type { ActiveQuery, Asker, QueryKind, Refusal, Request, StatusName } from './query.ts'
+import type { ActiveChange, Moment, Rights, Service } from './session-io.ts'
+
+/** What a message about an active query is made from. */
+export interface ReplyContext {
+  readonly query: ActiveQuery
+  readonly service: Service
+  readonly rights: Rights
+  readonly limits: Limits
+  /** Nothing has been sent in answer to the query yet. */
+  readonly first: boolean
+  /** In the requestor's scope and asked for: whether a change of this binding is told. */
+  readonly shows: (data: BindingData) => boolean
+  /** In the requestor's scope: whether this binding may be told beside another of its client. */
+  readonly inScope: (data: BindingData) => boolean
+  /** Changes that a message of this batch has told already, as companions of another. */
+  readonly told: Set<ChangeNumber>
+}
+
+/** What an active query is told apart from changes. */
+export type Outcome = 'accepted' | 'keepalive' | 'catchUpComplete' | 'dataMissing' | 'queryTerminated'
+
+/**
+ * What differs between DHCPv4 and DHCPv6 on a connection. Frames are whole: size prefix and message.
+ * `baseTime` is on L; a dialect decides whether it is sent, and relates every other time to it.
+ */
+export interface Dialect {
+  readonly family: Family
+  /** How a kind of query that is disabled is refused; absent: closed without an answer. */
+  readonly whenDisabled: { readonly [K in QueryKind]?: StatusName }
+
+  parse(message: Uint8Array, now: LogicalSeconds, service: Service, rights: Rights): Request
+  /** Answer to DHCPTLS or STARTTLS. */
+  tlsAnswer(xid: number, refused: boolean, service: Service): Uint8Array
+  /** Answer to a query that is not served. */
+  refuse(kind: QueryKind, asker: Asker, refusal: Refusal, service: Service, now: LogicalSeconds): Uint8Array
+  /** Messages that tell an outcome: none to two. */
+  outcome(
+    reply: ReplyContext,
+    outcome: Outcome,
+    text: string,
+    baseTime: LogicalSeconds,
+    moment: Moment,
+  ): Uint8Array[]
+  /** Messages that tell a change: none when there is nothing for this requestor in it. */
+  change(reply: ReplyContext, change: ActiveChange, baseTime: LogicalSeconds, moment: Moment): Uint8Array[]
+  /** relay-ids in a binding's relay data. */
+  relayIds(data: BindingData): Uint8Array[]
+}

@@ -1,0 +1,355 @@
+// DHCPv4 on a connection: RFC 7724 over RFC 6926 over RFC 4388.
+import {
+  type Binding,
+  type BindingData,
+  BindingState,
+  expiryOf,
+  INFINITE,
+  type LogicalSeconds,
+  Origin,
+  stateAt,
+} from '../binding.ts'
+import type { RawOption } from '../wire/option-table.ts'
+import { decodeMessage4, encodeFrame4 } from '../wire/v4/codec.ts'
+import { type Message4, MessageType4, Op } from '../wire/v4/messages.ts'
+import { Code4, DATA_SOURCE_REMOTE, type Options4, SubCode4, subOptions4 } from '../wire/v4/options.ts'
+import { Status4 } from '../wire/v4/status.ts'
+import { WireError } from '../wire/wire-error.ts'
+import type { Dialect, Outcome, ReplyContext } from './dialect.ts'
+import {
+  type ActiveQuery,
+  type Asker,
+  NO_REQUESTOR_ID,
+  type QueryKind,
+  type Refusal,
+  type Request,
+} from './query.ts'
+import { secondsLeft, secondsSince } from './relative-time.ts'
+import type { ActiveChange, Moment, Service } from './session-io.ts'
+
+/**
+ * What a query without option 55 gets. RFC 4388 section 6.2 would have "what a DHCPREQUEST would get", which says
+ * nothing about leases; these are what RFC 6926 section 7.2 recommends to ask for, and who the client is.
+ */
+const defaultRequested: ReadonlySet<number> = new Set([
+  Code4.leaseTime,
+  Code4.clientIdentifier,
+  Code4.relayAgentInformation,
+  Code4.clientLastTransactionTime,
+  Code4.baseTime,
+  Code4.startTimeOfState,
+  Code4.dhcpState,
+  Code4.dataSource,
+])
+
+/** Options whose value a reply states itself, so that a captured one of the client never stands in for it. */
+const neverCaptured: ReadonlySet<number> = new Set([
+  50, // requested-ip-address
+  51,
+  52,
+  53,
+  54,
+  55,
+  57,
+  58,
+  59,
+  61,
+  82,
+  90,
+  91,
+  92,
+  151,
+  152,
+  153,
+  154,
+  155,
+  156,
+  157,
+  221,
+])
+
+const MAX_CHADDR = 16
+
+export const dialect4: Dialect = {
+  family: 4,
+  // RFC 7724 section 8.1.1: a message type that is not supported closes the connection.
+  whenDisabled: {},
+
+  parse(message) {
+    let decoded: Message4
+    try {
+      decoded = decodeMessage4(message)
+    } catch (error) {
+      if (error instanceof WireError) return unreadable(error)
+      throw error
+    }
+    switch (decoded.type) {
+      case MessageType4.tls:
+        return { kind: 'tls-start', xid: decoded.xid }
+      case MessageType4.bulkLeasequery:
+        return { kind: 'bulk', asker: askerOf(decoded.xid) }
+      case MessageType4.activeLeasequery:
+        return parseActive(decoded)
+      default:
+        return unsupported(decoded.type)
+    }
+  },
+
+  tlsAnswer: (xid, refused) =>
+    encodeFrame4({
+      op: Op.reply,
+      type: MessageType4.tls,
+      xid,
+      options: refused ? { status: { code: Status4.tlsConnectionRefused, text: '' } } : {},
+    }),
+
+  refuse(kind: QueryKind, asker: Asker, refusal: Refusal, service: Service, now: LogicalSeconds) {
+    // RFC 7724 section 8.2 and RFC 6926 section 8.2: each kind has its own closing message.
+    const active = kind === 'active'
+    return encodeFrame4({
+      op: Op.reply,
+      type: active ? MessageType4.leasequeryStatus : MessageType4.leasequeryDone,
+      xid: asker.xid,
+      options: {
+        serverIdentifier: service.identity,
+        status: { code: codeOf(refusal.status), text: refusal.text },
+        ...(active ? { baseTime: now } : {}),
+      },
+    })
+  },
+
+  outcome(reply, outcome, text, baseTime) {
+    const { xid } = reply.query
+    if (outcome === 'keepalive' && reply.rights.keepaliveForm === 'empty-active') {
+      const options = { ...firstReply(reply), baseTime }
+      return [encodeFrame4({ op: Op.reply, type: MessageType4.leaseActive, xid, options })]
+    }
+    return [
+      encodeFrame4({
+        op: Op.reply,
+        type: MessageType4.leasequeryStatus,
+        xid,
+        options: { ...firstReply(reply), status: { code: outcomeCodes[outcome], text }, baseTime },
+      }),
+    ]
+  },
+
+  change(reply, change, baseTime, moment) {
+    const told = tell(reply, change, moment)
+    return told === undefined ? [] : [bindingFrame(reply, told, baseTime, moment)]
+  },
+
+  relayIds: (data) => relaySubOptions(data, SubCode4.relayId),
+}
+
+const outcomeCodes: Record<Outcome, Status4> = {
+  // Nothing else tells the requestor that its query was accepted, and the connection is idle then (RFC 7724 section 7.4).
+  accepted: Status4.connectionActive,
+  keepalive: Status4.connectionActive,
+  catchUpComplete: Status4.catchUpComplete,
+  dataMissing: Status4.dataMissing,
+  queryTerminated: Status4.queryTerminated,
+}
+
+function codeOf(name: Refusal['status']): Status4 {
+  return name in Status4 ? Status4[name as keyof typeof Status4] : Status4.unspecFail
+}
+
+function askerOf(xid: number): Asker {
+  return { xid, requestorId: NO_REQUESTOR_ID, wantsBaseTime: true }
+}
+
+function unsupported(type: number): Request {
+  return { kind: 'unanswerable', reason: `message type ${type} is not supported over TCP` }
+}
+
+function unreadable(error: WireError): Request {
+  const { answerable } = error
+  if (answerable === undefined) return { kind: 'unanswerable', reason: error.message }
+  switch (answerable.type) {
+    case MessageType4.tls:
+      return { kind: 'tls-start', xid: answerable.xid } // its options are ignored (RFC 7724 section 8.1)
+    case MessageType4.activeLeasequery:
+      return malformed('active', answerable.xid, error.message)
+    case MessageType4.bulkLeasequery:
+      return malformed('bulk', answerable.xid, error.message)
+    default:
+      return unsupported(answerable.type)
+  }
+}
+
+function malformed(query: QueryKind, xid: number, text: string): Request {
+  return { kind: 'refused', query, asker: askerOf(xid), refusal: { status: 'malformedQuery', text } }
+}
+
+function parseActive(message: Message4): Request {
+  const fault = faultOf(message)
+  if (fault !== undefined) return malformed('active', message.xid, fault)
+  const { options } = message
+  const query: ActiveQuery = {
+    ...askerOf(message.xid),
+    since: options.queryStartTime,
+    requested:
+      options.parameterRequestList === undefined ? defaultRequested : new Set(options.parameterRequestList),
+    selects: () => true,
+  }
+  return { kind: 'active', query }
+}
+
+/** What an active query must not have (RFC 7724 sections 4, 7.3 and 8.2); htype alone says nothing. */
+function faultOf(message: Message4): string | undefined {
+  const { options } = message
+  for (const field of ['ciaddr', 'yiaddr', 'siaddr'] as const)
+    if (message[field]?.some((octet) => octet !== 0)) return `${field} is not zero`
+  if (message.hlen !== 0 || message.chaddr?.some((octet) => octet !== 0))
+    return 'an active query names no hardware address'
+  if (options.clientIdentifier !== undefined) return 'an active query has no client identifier (61)'
+  if (options.queryEndTime !== undefined) return 'an active query has no query-end-time (155)'
+  if (options.virtualSubnet !== undefined) return 'an active query selects no VPN (221)'
+  if (options.relayAgentInformation !== undefined) {
+    let parts: RawOption[]
+    try {
+      parts = subOptions4(options.relayAgentInformation)
+    } catch (error) {
+      if (error instanceof WireError) return error.message
+      throw error
+    }
+    if (parts.some((part) => part.code === SubCode4.remoteId || part.code === SubCode4.relayId))
+      return 'an active query selects no relay agent (82)'
+  }
+  return undefined
+}
+
+/** server-identifier goes into the first reply of a query only (RFC 6926 section 7.3). */
+function firstReply(reply: ReplyContext): Options4 {
+  return reply.first ? { serverIdentifier: reply.service.identity } : {}
+}
+
+// ---- bindings
+
+interface Told {
+  readonly data: BindingData
+  readonly state: BindingState
+  /** When it came into that state, seconds before the present. */
+  readonly inStateFor: number
+}
+
+function tell(reply: ReplyContext, change: ActiveChange, moment: Moment): Told | undefined {
+  if (change.kind === 'binding') {
+    const { binding } = change
+    return reply.shows(binding) ? toldNow(binding, moment) : undefined
+  }
+  const { departure, current } = change
+  // DHCPv4 speaks about addresses: where the requestor is shown the present holder, that message says it all.
+  if (!reply.shows(departure) || (current !== undefined && reply.shows(current))) return undefined
+  return {
+    data: departure,
+    state: departure.state === BindingState.active ? BindingState.reset : departure.state,
+    inStateFor: moment.now - departure.changedAt,
+  }
+}
+
+function toldNow(binding: Binding, moment: Moment): Told {
+  const state = stateAt(binding, moment.keaNow)
+  const since = state === binding.state ? binding.stateSince : expiryOf(binding)
+  return { data: binding, state, inStateFor: moment.keaNow - since }
+}
+
+function bindingFrame(reply: ReplyContext, told: Told, baseTime: LogicalSeconds, moment: Moment): Uint8Array {
+  const { data, state } = told
+  const active = state === BindingState.active
+  const header = {
+    op: Op.reply,
+    type: active ? MessageType4.leaseActive : MessageType4.leaseUnassigned,
+    xid: reply.query.xid,
+    ciaddr: data.address,
+    htype: data.hardwareType,
+    // Longer ones do not fit; hlen 0 then, as RFC 4390 section 2.1 has it for such hardware.
+    chaddr: data.hardwareAddress.length > MAX_CHADDR ? undefined : data.hardwareAddress,
+  }
+  const options = bindingOptions(reply, told, baseTime, moment)
+  const frame = encodeFrame4({ ...header, options })
+  if (frame.length - 2 <= reply.limits.maxReply) return frame
+  // A message must fit one TLS record: what the client and its relays sent is left out before what makes a binding.
+  const essential = {
+    ...options,
+    unknown: undefined,
+    clientIdentifier: undefined,
+    relayAgentInformation: undefined,
+  }
+  return encodeFrame4({ ...header, options: essential })
+}
+
+function bindingOptions(
+  reply: ReplyContext,
+  { data, state, inStateFor }: Told,
+  baseTime: LogicalSeconds,
+  moment: Moment,
+): Options4 {
+  const wants = (code: number): boolean => reply.query.requested.has(code) && !reply.rights.withhold.has(code)
+  const active = state === BindingState.active
+  const expiry = expiryOf(data)
+  // RFC 6926 section 8.3: any state with a time-out; of those that are no lease only a decline's probation has one.
+  const timed =
+    active ||
+    (state === BindingState.abandoned && expiry > moment.keaNow && expiry < Number.POSITIVE_INFINITY)
+  const timers = active && data.validLifetime !== INFINITE ? reply.service.timers?.(data.subnetId) : undefined
+  // RFC 4388 section 6.4.2: not after they are past.
+  const timer = (code: number, seconds: number | undefined): number | undefined => {
+    const left = (seconds ?? 0) - (moment.keaNow - data.clientLastTransaction)
+    return wants(code) && seconds !== undefined && seconds > 0 && left > 0
+      ? secondsLeft(moment.keaNow + left, baseTime, moment)
+      : undefined
+  }
+  return {
+    ...firstReply(reply),
+    // RFC 7724 section 7.3: in each reply, asked for or not.
+    baseTime,
+    leaseTime: wants(Code4.leaseTime) && timed ? secondsLeft(expiry, baseTime, moment) : undefined,
+    renewalTime: timer(Code4.renewalTime, timers?.renew),
+    rebindingTime: timer(Code4.rebindingTime, timers?.rebind),
+    clientLastTransactionTime:
+      wants(Code4.clientLastTransactionTime) && data.clientLastTransaction > 0
+        ? secondsSince(data.clientLastTransaction, baseTime, moment)
+        : undefined,
+    startTimeOfState: wants(Code4.startTimeOfState)
+      ? secondsSince(moment.keaNow - inStateFor, baseTime, moment)
+      : undefined,
+    dhcpState: wants(Code4.dhcpState) ? state : undefined,
+    dataSource: wants(Code4.dataSource) && data.origin === Origin.partner ? DATA_SOURCE_REMOTE : undefined,
+    clientIdentifier: wants(Code4.clientIdentifier) && data.clientId.length > 0 ? data.clientId : undefined,
+    relayAgentInformation:
+      wants(Code4.relayAgentInformation) && data.relay.length > 0 ? data.relay : undefined,
+    unknown: clientOptions(data, wants),
+  }
+}
+
+/** Requested options that the client sent; host name as Kea stores it where the client sent none. */
+function clientOptions(data: BindingData, wants: (code: number) => boolean): RawOption[] | undefined {
+  const found = safeSubOptions(data.options).filter(
+    (option) => wants(option.code) && !neverCaptured.has(option.code),
+  )
+  if (
+    wants(Code4.hostName) &&
+    data.hostname.length > 0 &&
+    !found.some((option) => option.code === Code4.hostName)
+  )
+    found.push({ code: Code4.hostName, data: data.hostname })
+  return found.length > 0 ? found : undefined
+}
+
+function relaySubOptions(data: BindingData, code: number): Uint8Array[] {
+  return safeSubOptions(data.relay)
+    .filter((option) => option.code === code)
+    .map((option) => option.data)
+}
+
+/** Relays and clients sent these; what cannot be taken apart counts as absent. */
+function safeSubOptions(value: Uint8Array): RawOption[] {
+  try {
+    return subOptions4(value)
+  } catch (error) {
+    if (error instanceof WireError) return []
+    throw error
+  }
+}

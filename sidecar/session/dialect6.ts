@@ -1,0 +1,336 @@
+// DHCPv6 on a connection: RFC 7653 over RFC 5460 over RFC 5007.
+import {
+  type BindingData,
+  BindingState,
+  expiryOf,
+  INFINITE,
+  type LogicalSeconds,
+  sameClient,
+  sameOctets,
+  stateAt,
+} from '../binding.ts'
+import { toSeconds2000 } from '../wire/absolute-time.ts'
+import type { RawOption } from '../wire/option-table.ts'
+import { decodeMessage6, encodeFrame6 } from '../wire/v6/codec.ts'
+import { type Message6, MessageType6 } from '../wire/v6/messages.ts'
+import {
+  type ClientData6,
+  Code6,
+  type IaAddress,
+  type IaPrefix,
+  type Options6,
+  rawOptions6,
+} from '../wire/v6/options.ts'
+import { Status6 } from '../wire/v6/status.ts'
+import { WireError } from '../wire/wire-error.ts'
+import type { Dialect, ReplyContext } from './dialect.ts'
+import type { Asker, QueryKind, Refusal, Request } from './query.ts'
+import { parseActive6 } from './query6.ts'
+import { secondsLeft, secondsSince } from './relative-time.ts'
+import { relayOptions6 } from './relay6.ts'
+import type { Moment, Service } from './session-io.ts'
+
+/** Options whose value a reply states itself, so that a captured one of the client never stands in for it. */
+const neverCaptured: ReadonlySet<number> = new Set([
+  Code6.clientId,
+  Code6.serverId,
+  3, // IA_NA
+  4, // IA_TA
+  Code6.iaAddress,
+  Code6.requestedOptions,
+  Code6.relayMessage,
+  Code6.authentication,
+  Code6.status,
+  25, // IA_PD
+  Code6.iaPrefix,
+  Code6.leaseQuery,
+  Code6.clientData,
+  Code6.clientLastTransactionTime,
+  Code6.relayData,
+  Code6.clientLink,
+  Code6.virtualSubnet,
+  Code6.baseTime,
+  Code6.startTime,
+  Code6.endTime,
+])
+
+/** Kea's DUID of nobody, for a binding without a client: each CLIENT_DATA has a CLIENTID (RFC 5007 section 4.4.2). */
+const NO_CLIENT = new Uint8Array(3)
+
+export const dialect6: Dialect = {
+  family: 6,
+  // RFC 7653 section 9.2; for Bulk RFC 5460 section 7.1.
+  whenDisabled: { active: 'notSupported', bulk: 'notAllowed' },
+
+  parse(message, now, service, rights) {
+    let decoded: Message6
+    try {
+      decoded = decodeMessage6(message)
+    } catch (error) {
+      if (error instanceof WireError) return unreadable(error)
+      throw error
+    }
+    switch (decoded.type) {
+      case MessageType6.startTls:
+        return { kind: 'tls-start', xid: decoded.xid }
+      case MessageType6.leasequery:
+        // RFC 5007 section 4.2.1: discarded without a Client-ID; on a connection that means closed.
+        return decoded.options.clientId === undefined
+          ? { kind: 'unanswerable', reason: 'LEASEQUERY without OPTION_CLIENTID' }
+          : { kind: 'bulk', asker: askerOf(decoded.xid, decoded.options.clientId) }
+      case MessageType6.activeLeasequery:
+        return parseActive6(decoded, now, service, rights)
+      default:
+        return unsupported(decoded.type)
+    }
+  },
+
+  tlsAnswer: (xid, refused, service) =>
+    encodeFrame6({
+      type: MessageType6.reply,
+      xid,
+      options: {
+        // Clients discard a Reply without it (RFC 8415 section 16.10).
+        serverId: service.identity,
+        status: refused ? { code: Status6.tlsConnectionRefused, text: '' } : undefined,
+      },
+    }),
+
+  refuse(_kind: QueryKind, asker: Asker, refusal: Refusal, service: Service, now: LogicalSeconds) {
+    return encodeFrame6({
+      type: MessageType6.leasequeryReply,
+      xid: asker.xid,
+      options: {
+        ...replyIds(asker, service),
+        status: { code: codeOf(refusal.status), text: refusal.text },
+        baseTime: asker.wantsBaseTime ? toSeconds2000(now) : undefined,
+      },
+    })
+  },
+
+  outcome(reply, outcome, text, baseTime) {
+    // With a status it is always sent: without it the requestor could not resume (RFC 7653 sections 8.4 and 8.4.1).
+    const always = toSeconds2000(baseTime)
+    const onRequest = reply.query.wantsBaseTime ? always : undefined
+    switch (outcome) {
+      case 'accepted':
+      case 'keepalive':
+        return [replyFrame(reply, { baseTime: onRequest })]
+      case 'dataMissing':
+        return [replyFrame(reply, { status: { code: Status6.dataMissing, text }, baseTime: always })]
+      case 'catchUpComplete': {
+        // It goes into a LEASEQUERY-DATA, and the LEASEQUERY-REPLY comes first (RFC 7653 sections 6.2.3 and 9.3).
+        const complete = dataFrame(reply, {
+          status: { code: Status6.catchUpComplete, text },
+          baseTime: always,
+        })
+        return reply.first ? [replyFrame(reply, { baseTime: onRequest }), complete] : [complete]
+      }
+      case 'queryTerminated': {
+        const options = { status: { code: Status6.queryTerminated, text }, baseTime: always }
+        if (reply.first) return [replyFrame(reply, options)]
+        return [encodeFrame6({ type: MessageType6.leasequeryDone, xid: reply.query.xid, options })]
+      }
+    }
+  },
+
+  change(reply, change, baseTime, moment) {
+    // Where no base-time is sent, times count from the moment of sending.
+    const base = reply.query.wantsBaseTime ? baseTime : moment.now
+    if (change.kind === 'binding') {
+      const { binding, companions } = change
+      if (!reply.shows(binding) || reply.told.has(binding.changeNumber)) return []
+      const live = stateAt(binding, moment.keaNow) === BindingState.active
+      // A declined address belongs to nobody, and all of nobody's addresses are no group.
+      const grouped = binding.state === BindingState.abandoned ? [] : liveOnes(companions, reply, moment)
+      // Told in full, relay data and options included, so that its own change needs no message of its own.
+      for (const companion of grouped)
+        if (sameOctets(companion.relay, binding.relay) && sameOctets(companion.options, binding.options))
+          reply.told.add(companion.changeNumber)
+      return groupFrames(reply, binding, live, grouped, base, moment)
+    }
+    const { departure, current, companions } = change
+    if (!reply.shows(departure)) return []
+    // The client still has it, and this requestor is shown that: nothing has ended for it.
+    if (
+      current !== undefined &&
+      current.prefixLength === departure.prefixLength &&
+      sameClient(current, departure) &&
+      reply.shows(current)
+    )
+      return []
+    return groupFrames(reply, departure, false, liveOnes(companions, reply, moment), base, moment)
+  },
+
+  relayIds: (data) => relayOptions6(data, Code6.relayId),
+}
+
+function codeOf(name: Refusal['status']): Status6 {
+  return name in Status6 ? Status6[name as keyof typeof Status6] : Status6.unspecFail
+}
+
+function askerOf(xid: number, requestorId: Uint8Array): Asker {
+  return { xid, requestorId, wantsBaseTime: false }
+}
+
+function unsupported(type: number): Request {
+  return { kind: 'unanswerable', reason: `message type ${type} is not supported over TCP` }
+}
+
+function unreadable(error: WireError): Request {
+  const { answerable } = error
+  if (answerable === undefined) return { kind: 'unanswerable', reason: error.message }
+  const refused = (query: QueryKind): Request => ({
+    kind: 'refused',
+    query,
+    asker: askerOf(answerable.xid, answerable.clientId ?? new Uint8Array(0)),
+    refusal: { status: 'malformedQuery', text: error.message },
+  })
+  switch (answerable.type) {
+    case MessageType6.startTls:
+      return { kind: 'tls-start', xid: answerable.xid } // its options are ignored (RFC 7653 section 6.2.2)
+    case MessageType6.activeLeasequery:
+      return refused('active')
+    case MessageType6.leasequery:
+      return refused('bulk')
+    default:
+      return unsupported(answerable.type)
+  }
+}
+
+// ---- frames
+
+function replyIds(asker: Asker, service: Service): Options6 {
+  return {
+    clientId: asker.requestorId.length > 0 ? asker.requestorId : undefined,
+    serverId: service.identity,
+  }
+}
+
+/** The query's one LEASEQUERY-REPLY if it is the first, else a LEASEQUERY-DATA (RFC 7653 section 6.2.3). */
+function replyFrame(reply: ReplyContext, options: Options6): Uint8Array {
+  if (!reply.first) return dataFrame(reply, options)
+  return encodeFrame6({
+    type: MessageType6.leasequeryReply,
+    xid: reply.query.xid,
+    options: { ...replyIds(reply.query, reply.service), ...options },
+  })
+}
+
+function dataFrame(reply: ReplyContext, options: Options6): Uint8Array {
+  return encodeFrame6({ type: MessageType6.leasequeryData, xid: reply.query.xid, options })
+}
+
+// ---- bindings
+
+/** Companions that are the client's now, and that this requestor may see. */
+function liveOnes<B extends BindingData>(companions: readonly B[], reply: ReplyContext, moment: Moment): B[] {
+  return companions.filter(
+    (companion) => stateAt(companion, moment.keaNow) === BindingState.active && reply.inScope(companion),
+  )
+}
+
+/** An OPTION_IAPREFIX with its header, the larger of the two. */
+const MEMBER_OCTETS = 4 + 25
+/** Message header and everything in it that does not grow with the binding's data, generously. */
+const FIXED_OCTETS = 256
+
+/**
+ * One client on one link, in as many messages as it takes to keep each below the limit (RFC 5007 section 4.1.2.2): the
+ * changed binding first, ended or not, then those that the client holds besides.
+ */
+function groupFrames(
+  reply: ReplyContext,
+  changed: BindingData,
+  live: boolean,
+  companions: readonly BindingData[],
+  baseTime: LogicalSeconds,
+  moment: Moment,
+): Uint8Array[] {
+  const members = [member(changed, live, baseTime, moment)]
+  for (const companion of companions) members.push(member(companion, true, baseTime, moment))
+  // When the server last heard from the client on this link, by any of its bindings (RFC 5007 section 4.1.2.3).
+  const contact = companions.reduce(
+    (newest, companion) => Math.max(newest, companion.clientLastTransaction),
+    changed.clientLastTransaction,
+  )
+  const free = reply.limits.maxReply - FIXED_OCTETS - changed.clientId.length - reply.query.requestorId.length
+  let described = describe(reply, changed)
+  let room = Math.floor((free - octetsOf(described)) / MEMBER_OCTETS)
+  if (room < 1) {
+    // What the client and its relays sent is left out before what makes a binding.
+    described = {}
+    room = Math.floor(free / MEMBER_OCTETS)
+  }
+  const frames: Uint8Array[] = []
+  for (let from = 0; from < members.length; from += room) {
+    const part = members.slice(from, from + room)
+    const clientData: ClientData6 = {
+      clientId: changed.clientId.length > 0 ? changed.clientId : NO_CLIENT,
+      clientLastTransactionTime: secondsSince(contact, baseTime, moment),
+      iaAddresses: part.filter((one) => 'address' in one),
+      iaPrefixes: part.filter((one) => 'prefix' in one),
+      ...described,
+    }
+    const options: Options6 = {
+      baseTime: reply.query.wantsBaseTime ? toSeconds2000(baseTime) : undefined,
+      clientData,
+    }
+    frames.push(frames.length === 0 ? replyFrame(reply, options) : dataFrame(reply, options))
+  }
+  return frames
+}
+
+/** An address or prefix; both lifetimes 0 when it is no longer bound. */
+function member(
+  data: BindingData,
+  live: boolean,
+  baseTime: LogicalSeconds,
+  moment: Moment,
+): IaAddress | IaPrefix {
+  const lifetimes = {
+    preferredLifetime: live ? secondsLeft(preferredUntil(data), baseTime, moment) : 0,
+    validLifetime: live ? secondsLeft(expiryOf(data), baseTime, moment) : 0,
+    options: [],
+  }
+  return data.prefixLength === 0
+    ? { address: data.address, ...lifetimes }
+    : { prefix: data.address, prefixLength: data.prefixLength, ...lifetimes }
+}
+
+function preferredUntil(data: BindingData): number {
+  return data.preferredLifetime === INFINITE
+    ? Number.POSITIVE_INFINITY
+    : data.clientLastTransaction + data.preferredLifetime
+}
+
+/** Relay data and captured options, as asked for and permitted (RFC 5007 sections 4.1.2.4 and 4.4.2). */
+function describe(reply: ReplyContext, data: BindingData): ClientData6 {
+  const wants = (code: number): boolean => reply.query.requested.has(code) && !reply.rights.withhold.has(code)
+  const options = safeOptions(data.options).filter(
+    (option) => wants(option.code) && !neverCaptured.has(option.code),
+  )
+  return {
+    // peer-address(16), then the relay message.
+    relayData:
+      wants(Code6.relayData) && data.relay.length > 16
+        ? { peerAddress: data.relay.subarray(0, 16), message: data.relay.subarray(16) }
+        : undefined,
+    unknown: options.length > 0 ? options : undefined,
+  }
+}
+
+function octetsOf(described: ClientData6): number {
+  const relay = described.relayData === undefined ? 0 : 4 + 16 + described.relayData.message.length
+  return (described.unknown ?? []).reduce((sum, option) => sum + 4 + option.data.length, relay)
+}
+
+/** A client sent these; what cannot be taken apart counts as absent. */
+function safeOptions(value: Uint8Array): RawOption[] {
+  try {
+    return rawOptions6(value, 'captured options')
+  } catch (error) {
+    if (error instanceof WireError) return []
+    throw error
+  }
+}
