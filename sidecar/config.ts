@@ -156,7 +156,7 @@ export const parameters: readonly Parameter[] = [
     'advanced.max-requester-connections',
     'integer',
     '10',
-    'Connections at once. The last free one is kept for a requestor that has none.',
+    'Connections at once. One requestor alone never takes the last free one, where others are configured.',
   ),
   row(
     'advanced.max-concurrent-queries',

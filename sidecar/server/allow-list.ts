@@ -26,6 +26,14 @@ export class AllowList {
     })?.requester
   }
 
+  /** Whether more than one host may connect. */
+  get admitsSeveral(): boolean {
+    return (
+      this.#entries.length > 1 ||
+      this.#entries.some(({ prefix }) => prefix !== undefined && prefix.length < 8 * prefix.address.length)
+    )
+  }
+
   /** Whether a peer may become permitted once its certificate is known. */
   get asksForCertificates(): boolean {
     return this.#entries.some(({ requester }) => requester.certificate !== undefined)

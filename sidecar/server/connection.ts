@@ -1,0 +1,295 @@
+// One socket and its session: performs what the session decides, tells it what happened, and keeps its one timer.
+import type { Socket } from 'node:net'
+import type { Requester } from '../config.ts'
+import { assertNever, codeOf, reasonOf } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { Action, ChangeBatch, Input, Moment, SessionNote } from '../session/session-io.ts'
+import type { Turns } from './turns.ts'
+
+/** What a connection needs of a session; Session in session/ is one. */
+export interface SessionLike {
+  handle(input: Input, moment: Moment): readonly Action[]
+  /** Monotonic milliseconds at which it wants `deadline`; undefined = never. */
+  deadline(): number | undefined
+}
+
+/** What a connection asks of the service it belongs to. */
+export interface ConnectionHost {
+  readonly turns: Turns
+  moment(): Moment
+  open(since: number | undefined, requester: Requester): Extract<Input, { type: 'opened' | 'terminate' }>
+  read(after: number, limit: number): ChangeBatch
+  closed(connection: Connection): void
+}
+
+/** Milliseconds that a closing connection may take to hand over what was sent. */
+const CLOSE_MS = 5_000
+/** Octets waiting for the requestor beyond which the session has gone wrong; one slice is far less. */
+const MAX_UNSENT = 4 * 1024 * 1024
+/** How long messages wait for the kernel before the requestor counts as blocked, for the log. */
+const BLOCKED_LOG_MS = 10_000
+
+export class Connection {
+  readonly requester: Requester
+  readonly address: string
+  readonly #socket: Socket
+  readonly #session: SessionLike
+  readonly #host: ConnectionHost
+  readonly #log: Log
+  readonly #began = performance.now()
+  #timer: NodeJS.Timeout | undefined
+  #timerAt = Number.POSITIVE_INFINITY
+  /** Sent since the session was last told `writable`. */
+  #owesWritable = false
+  #unsentBefore = 0
+  #blockedSince: number | undefined
+  #blockedLogged = false
+  #handling = false
+  #closing = false
+  #gone = false
+  #queryActive = false
+  #caughtUp = false
+  #bytes = 0
+  #messages = 0
+  #closeReason = ''
+
+  constructor(socket: Socket, requester: Requester, session: SessionLike, host: ConnectionHost, log: Log) {
+    this.#socket = socket
+    this.requester = requester
+    this.address = socket.remoteAddress ?? ''
+    this.#session = session
+    this.#host = host
+    this.#log = log
+    socket.on('data', (data) => this.#tell({ type: 'bytes', data }))
+    socket.on('end', () => this.#tell({ type: 'ended' }))
+    socket.on('error', (error) => this.#lost(error))
+    socket.on('close', () => this.#onClose())
+    this.#rearm()
+  }
+
+  /** An active query runs here. */
+  get active(): boolean {
+    return this.#queryActive && !this.#closing
+  }
+
+  get caughtUp(): boolean {
+    return this.#caughtUp
+  }
+
+  /** The change index has grown. */
+  indexGrew(): void {
+    if (this.#queryActive) this.#tell({ type: 'index-grew' })
+  }
+
+  /** Ends what runs, telling the requestor (QueryTerminated), and closes. */
+  terminate(text: string): void {
+    this.#tell({ type: 'terminate', text })
+    // A session without a query has nothing to say; it closes all the same.
+    if (!this.#closing) this.#close(`ended by this server: ${text}`, false)
+  }
+
+  /** Closes without another word. */
+  destroy(reason: string): void {
+    this.#close(reason, true)
+  }
+
+  #tell(input: Input): void {
+    if (this.#closing || this.#gone) return
+    this.#handling = true
+    const moment = this.#host.moment()
+    this.#perform(this.#session.handle(input, moment))
+    // Each `writable` may make it send more, until the requestor lags or there is nothing left to send.
+    while (this.#owesWritable && !this.#closing && this.#socket.writableLength === 0) {
+      this.#owesWritable = false
+      this.#blockedSince = undefined
+      this.#perform(this.#session.handle({ type: 'writable' }, this.#host.moment()))
+    }
+    this.#handling = false
+    if (this.#owesWritable) this.#blockedSince ??= performance.now()
+    this.#rearm()
+  }
+
+  #perform(actions: readonly Action[]): void {
+    let messages: Uint8Array[] = []
+    for (const action of actions) {
+      if (action.type === 'send') {
+        messages.push(action.message)
+        continue
+      }
+      this.#write(messages)
+      messages = []
+      if (this.#closing) return
+      this.#act(action)
+    }
+    this.#write(messages)
+  }
+
+  #act(action: Exclude<Action, { type: 'send' }>): void {
+    switch (action.type) {
+      case 'open':
+        this.#queryActive = true
+        this.#host.turns.take(() => this.#tell(this.#host.open(action.since, this.requester)))
+        return
+      case 'read':
+        this.#host.turns.take(() => {
+          if (this.#closing || this.#gone) return
+          this.#tell({ type: 'batch', batch: this.#host.read(action.after, action.limit) })
+        })
+        return
+      case 'start-tls':
+        // The listener refuses to run where TLS could be asked for (see RequestorService): no session gets here.
+        this.#close('TLS is not available', true)
+        return
+      case 'note':
+        this.#note(action.note)
+        return
+      case 'close':
+        this.#close(`${action.reason}: ${action.text}`, action.abort)
+        return
+      default:
+        assertNever(action)
+    }
+  }
+
+  #write(messages: readonly Uint8Array[]): void {
+    if (messages.length === 0 || this.#closing || this.#gone) return
+    // In clear text messages may be joined: one call to the kernel instead of many.
+    const octets = messages.length === 1 ? messages[0]! : Buffer.concat(messages)
+    this.#bytes += octets.length
+    this.#messages += messages.length
+    this.#owesWritable = true
+    this.#socket.write(octets, () => this.#onWritten())
+    if (this.#socket.writableLength > MAX_UNSENT) {
+      this.#close(
+        `${this.#socket.writableLength} octets wait to be sent, over the ${MAX_UNSENT} allowed`,
+        true,
+      )
+    }
+  }
+
+  #onWritten(): void {
+    // Inside #tell the loop there looks for itself.
+    if (this.#handling || this.#closing || this.#gone || !this.#owesWritable) return
+    if (this.#socket.writableLength > 0) {
+      this.#tell({ type: 'progress' })
+      return
+    }
+    this.#owesWritable = false
+    this.#blockedSince = undefined
+    this.#blockedLogged = false
+    this.#tell({ type: 'writable' })
+  }
+
+  #rearm(): void {
+    if (this.#closing || this.#gone) return
+    const at = this.#session.deadline() ?? Number.POSITIVE_INFINITY
+    // Deadlines mostly move away: the timer is left to fire early then, and armed anew.
+    if (at >= this.#timerAt) return
+    clearTimeout(this.#timer)
+    this.#timerAt = at
+    if (at === Number.POSITIVE_INFINITY) return
+    const wait = Math.min(Math.max(0, Math.ceil(at - performance.now())), 0x7fffffff)
+    this.#timer = setTimeout(() => this.#onTimer(), wait)
+  }
+
+  #onTimer(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY
+    if (this.#closing || this.#gone) return
+    this.#lookForProgress()
+    const at = this.#session.deadline()
+    if (at !== undefined && at <= performance.now()) this.#tell({ type: 'deadline' })
+    else this.#rearm()
+  }
+
+  /** A large write that is taken bit by bit has no callback in between, so the queue is looked at. */
+  #lookForProgress(): void {
+    if (!this.#owesWritable) return
+    const unsent = unsentOctets(this.#socket)
+    if (unsent < this.#unsentBefore) this.#tell({ type: 'progress' })
+    this.#unsentBefore = unsent
+    const blocked = performance.now() - (this.#blockedSince ?? performance.now())
+    if (blocked >= BLOCKED_LOG_MS && !this.#blockedLogged) {
+      this.#blockedLogged = true
+      this.#log.requestorBlocked({ bytes: unsent })
+    }
+  }
+
+  #note(note: SessionNote): void {
+    switch (note.event) {
+      case 'query-started':
+        this.#log.queryStarted({
+          xid: note.xid,
+          query: 'active',
+          ...(note.since === undefined ? {} : { since: note.since }),
+        })
+        return
+      case 'query-refused':
+        this.#log.queryRefused(note)
+        return
+      case 'caught-up':
+        this.#caughtUp = true
+        this.#log.queryCaughtUp({ xid: note.xid, count: note.messages })
+        return
+      case 'data-missing':
+        this.#caughtUp = true
+        this.#log.queryDataMissing(note)
+        return
+      case 'query-terminated':
+        this.#log.queryTerminated({ ...note, query: 'active' })
+        return
+      case 'misbehaved':
+        this.#log.requestorMisbehaved(note)
+        return
+      case 'tls-refused':
+        this.#log.sessionNote({ note: 'TLSConnectionRefused sent' })
+        return
+      default:
+        assertNever(note)
+    }
+  }
+
+  /** @param abort do not wait for the requestor to take what was sent */
+  #close(reason: string, abort: boolean): void {
+    if (this.#closing) return
+    this.#closing = true
+    this.#closeReason = reason
+    clearTimeout(this.#timer)
+    if (abort) {
+      this.#socket.destroy()
+      return
+    }
+    this.#socket.end()
+    // What the requestor still sends is taken and dropped: unread octets would turn our FIN into a reset, and a reset
+    // throws away what it has not read yet.
+    this.#socket.removeAllListeners('data')
+    this.#socket.resume()
+    this.#timer = setTimeout(() => this.#socket.destroy(), CLOSE_MS)
+    this.#socket.once('end', () => this.#socket.destroySoon())
+    if (this.#socket.readableEnded) this.#socket.destroySoon()
+  }
+
+  #lost(error: Error): void {
+    if (this.#closeReason === '') {
+      this.#closeReason = codeOf(error) === 'ECONNRESET' ? 'reset by the requestor' : reasonOf(error)
+    }
+  }
+
+  #onClose(): void {
+    this.#gone = true
+    clearTimeout(this.#timer)
+    this.#log.requestorClosed({
+      reason: this.#closeReason || 'closed by the requestor',
+      seconds: Math.round((performance.now() - this.#began) / 1000),
+      bytes: this.#bytes,
+      messages: this.#messages,
+    })
+    this.#host.closed(this)
+  }
+}
+
+/** Octets that the kernel has not taken yet. */
+function unsentOctets(socket: Socket): number {
+  // Node's own idle time-out looks at the same number to see whether a large write moves on.
+  const handle = (socket as unknown as { _handle?: { writeQueueSize?: number } | null })._handle
+  return handle?.writeQueueSize ?? socket.writableLength
+}

@@ -1,0 +1,445 @@
+// The service of one family: listeners, who may connect, live connections, and what happens to them when the
+// configuration changes, the index grows, or Kea falls silent.
+import type { Socket } from 'node:net'
+import type { Family, LogicalSeconds, UnixSeconds } from '../binding.ts'
+import { ConfigError, parseService, type Requester, type ServiceConfig } from '../config.ts'
+import type { ListenOverride } from '../daemon-flags.ts'
+import { reasonOf, SidecarError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { defaultLimits } from '../session/limits.ts'
+import type { ChangeBatch, Input, Moment, Rights, Service, SessionSettings } from '../session/session-io.ts'
+import type { BindingStore } from '../store/store.ts'
+import { parseAddress } from '../wire/address.ts'
+import { AllowList, sameRights } from './allow-list.ts'
+import { type LinkOf, openAt, readChanges } from './change-reader.ts'
+import { Connection, type ConnectionHost, type SessionLike } from './connection.ts'
+import { LineLimit } from './line-limit.ts'
+import { Listener, type Place } from './listener.ts'
+import type { Remembered, ServiceMemory } from './service-memory.ts'
+import { Turns } from './turns.ts'
+import { entryKey, widenedEntries } from './widened.ts'
+
+/** What the operator should know; goes to Kea's log and status with the follower's report. */
+export interface Problem {
+  /** Parameter in kea.conf; empty = none in particular. */
+  readonly parameter: string
+  readonly text: string
+}
+
+/** What Kea has said about links and timers (the contract's Config). */
+export interface Topology {
+  readonly linkOf: LinkOf
+  readonly timers: Service['timers']
+  readonly subnetsOfLink: Service['subnetsOfLink']
+}
+
+/** Until Kea has said more, each subnet is a link of its own. */
+export const noTopology: Topology = {
+  linkOf: (subnetId) => subnetId,
+  timers: undefined,
+  subnetsOfLink: undefined,
+}
+
+export interface RequestorServiceParts {
+  readonly family: Family
+  readonly store: BindingStore
+  /** The logical clock L, as far as sessions may see it: see Moment.now. */
+  readonly now: () => LogicalSeconds
+  /** Kea's clock; the host's own until Kea has been heard. */
+  readonly keaNow: () => UnixSeconds
+  readonly createSession: (settings: SessionSettings, moment: Moment) => SessionLike
+  readonly memory: ServiceMemory
+  readonly log: Log
+  /** `--listen`: instead of what kea.conf says. */
+  readonly listen?: readonly ListenOverride[] | undefined
+  /** `--require-tls` */
+  readonly requireTls?: boolean
+  /** Something in {@link RequestorService.problems} or the number of connections has changed. */
+  readonly onStatus?: () => void
+  /** The horizon says how far the history reaches back. False: nothing is known yet, every start time gets DataMissing. */
+  readonly indexTrusted: () => boolean
+}
+
+/** Milliseconds in which growth of the index is gathered into one wake-up of the requestors at the tail. */
+const GATHER_MS = 2
+/** Lines about refused connections in ten seconds. */
+const REJECTED_LINES = 10
+
+let connectionNumber = 0
+
+export class RequestorService implements ConnectionHost {
+  readonly turns = new Turns()
+  readonly #parts: RequestorServiceParts
+  readonly #log: Log
+  readonly #rejected = new LineLimit(REJECTED_LINES, 10_000)
+  readonly #connections = new Set<Connection>()
+  #listeners: Listener[] = []
+  #config: ServiceConfig | undefined
+  #allowList: AllowList | undefined
+  #serviceJson = ''
+  #identities: readonly Uint8Array[] = []
+  #widened: Readonly<Record<string, LogicalSeconds>> = {}
+  #topology: Topology = noTopology
+  #configProblem: Problem | undefined
+  #refusal: Problem | undefined
+  #memoryProblem: Problem | undefined
+  #gather: NodeJS.Timeout | undefined
+  #heardAt = performance.now()
+  #silent = false
+  #stopping = false
+
+  constructor(parts: RequestorServiceParts) {
+    this.#parts = parts
+    this.#log = parts.log
+  }
+
+  /** Serves under the parameters accepted last, if there are any: Kea may be down. */
+  restore(): void {
+    let remembered: Remembered | undefined
+    try {
+      remembered = this.#parts.memory.read()
+      if (remembered === undefined) return
+      this.#identities = remembered.identities.map((text) => Uint8Array.from(Buffer.from(text, 'hex')))
+      this.#widened = remembered.widened
+      this.#apply(remembered.service, parseService(remembered.service, this.#parts.family), 'store')
+    } catch (error) {
+      this.#log.configRejected({ parameter: '', reason: `those of the last run: ${reasonOf(error)}` })
+    }
+  }
+
+  /**
+   * Takes new parameters from the feed. Bad ones keep the last accepted ones in force and become a problem.
+   * @param json Hello.service
+   * @param identities DHCPv4: server identifiers; DHCPv6: the DUID
+   */
+  configure(json: string, identities: readonly Uint8Array[]): void {
+    if (identities.length > 0) this.#identities = identities
+    try {
+      const config = parseService(json, this.#parts.family)
+      this.#configProblem = undefined
+      if (json !== this.#serviceJson || this.#config === undefined) this.#apply(json, config, 'feed')
+      this.#remember()
+    } catch (error) {
+      if (!(error instanceof SidecarError)) throw error
+      const parameter = error instanceof ConfigError ? error.parameter : ''
+      if (this.#configProblem?.text !== error.message) {
+        this.#log.configRejected({ parameter, reason: error.message })
+      }
+      this.#configProblem = { parameter, text: error.message }
+    }
+    this.#statusChanged()
+  }
+
+  /** What Kea said about links. */
+  setTopology(topology: Topology): void {
+    this.#topology = topology
+  }
+
+  /** The parameters in force. */
+  get config(): ServiceConfig | undefined {
+    return this.#config
+  }
+
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  get problems(): readonly Problem[] {
+    const listening = this.#listeners.flatMap((listener) =>
+      listener.failure === undefined
+        ? []
+        : [
+            {
+              parameter: 'advanced.lease-query-ip',
+              text: new SidecarError('ALQ_LISTEN', { ...listener.place, reason: reasonOf(listener.failure) })
+                .message,
+            },
+          ],
+    )
+    return [this.#configProblem, this.#refusal, this.#memoryProblem, ...listening].filter(
+      (p) => p !== undefined,
+    )
+  }
+
+  /** Where it listens now. */
+  get places(): readonly Place[] {
+    return this.#listeners.flatMap(({ place, port }) => (port === undefined ? [] : [{ ...place, port }]))
+  }
+
+  /** Changes were stored; requestors at the tail hear of them in a moment, all in one go. */
+  indexGrew(): void {
+    if (this.#gather !== undefined || this.#stopping) return
+    this.#gather = setTimeout(() => {
+      this.#gather = undefined
+      for (const connection of this.#connections) connection.indexGrew()
+    }, GATHER_MS)
+  }
+
+  /** A heartbeat or an event of Kea has arrived. */
+  heard(): void {
+    if (this.#silent) {
+      this.#silent = false
+      this.#log.feedBack({ seconds: this.#silentSeconds() })
+    }
+    this.#heardAt = performance.now()
+  }
+
+  /** Called each second or so: a feed silent for too long suspends Active Leasequery. */
+  checkSilence(): void {
+    const limit = this.#config?.feedSilenceSeconds
+    if (limit === undefined || this.#silent || this.#silentSeconds() < limit) return
+    this.#silent = true
+    this.#log.feedSilent({ seconds: limit })
+    this.#end((connection) => connection.active, 'the DHCP server is not heard')
+  }
+
+  /** Ends every connection with a word, closes the listeners; resolves when all are gone, in a few seconds at most. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    clearTimeout(this.#gather)
+    const closing = this.#listeners.map((listener) => listener.close())
+    this.#listeners = []
+    this.#end(() => true, 'the server is being stopped')
+    const gone = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve
+      if (this.#connections.size === 0) resolve()
+    })
+    await Promise.all([...closing, gone])
+  }
+
+  #onEmpty: (() => void) | undefined
+
+  // ---- for connections
+
+  moment(): Moment {
+    return { mono: performance.now(), now: this.#parts.now(), keaNow: this.#parts.keaNow() }
+  }
+
+  open(
+    since: LogicalSeconds | undefined,
+    requester: Requester,
+  ): Extract<Input, { type: 'opened' | 'terminate' }> {
+    if (this.#silent) return { type: 'terminate', text: 'the DHCP server is not heard' }
+    const opened = openAt(this.#parts.store, since, this.#parts.now())
+    const widenedAt = this.#widened[entryKey(requester)]
+    const widened = since !== undefined && widenedAt !== undefined && since <= widenedAt
+    if (since !== undefined && (widened || !this.#parts.indexTrusted())) {
+      return { ...opened, after: opened.newest, complete: false }
+    }
+    return opened
+  }
+
+  read(after: number, limit: number): ChangeBatch {
+    return readChanges(this.#parts.store, this.#topology.linkOf, after, limit)
+  }
+
+  closed(connection: Connection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.#onEmpty?.()
+    this.#statusChanged()
+  }
+
+  // ---- configuration
+
+  #apply(json: string, config: ServiceConfig, source: 'feed' | 'store'): void {
+    const before = this.#config
+    this.#config = config
+    this.#serviceJson = json
+    this.#allowList = new AllowList(config)
+    if (before !== undefined) this.#noteWidened(before, config)
+    this.#log.configApplied({
+      source,
+      requesters: config.requesters.length,
+      active: config.active,
+      bulk: config.bulk,
+    })
+    this.#listen(config)
+    this.#rejudge(before, config)
+  }
+
+  #noteWidened(before: ServiceConfig, config: ServiceConfig): void {
+    const now = this.#parts.now()
+    const widened = { ...this.#widened }
+    const present = new Set(config.requesters.map(entryKey))
+    for (const key of Object.keys(widened)) if (!present.has(key)) delete widened[key]
+    for (const key of widenedEntries(before.requesters, config.requesters)) widened[key] = now
+    this.#widened = widened
+  }
+
+  #remember(): void {
+    try {
+      this.#parts.memory.write({
+        service: this.#serviceJson,
+        identities: this.#identities.map((octets) => Buffer.from(octets).toString('hex')),
+        widened: this.#widened,
+      })
+      this.#memoryProblem = undefined
+    } catch (error) {
+      const text = `the accepted parameters cannot be stored: ${reasonOf(error)}`
+      if (this.#memoryProblem === undefined) this.#log.storeAlarm({ reason: text })
+      this.#memoryProblem = { parameter: '', text }
+    }
+  }
+
+  #listen(config: ServiceConfig): void {
+    const wanted = this.#placesFor(config)
+    const kept: Listener[] = []
+    for (const listener of this.#listeners) {
+      if (wanted.some((place) => samePlace(place, listener.place))) kept.push(listener)
+      else void listener.close()
+    }
+    const added = wanted
+      .filter((place) => !kept.some((listener) => samePlace(place, listener.place)))
+      .map(
+        (place) =>
+          new Listener(
+            config.family,
+            place,
+            this.#log,
+            (socket) => this.#onSocket(socket),
+            () => this.#statusChanged(),
+          ),
+      )
+    this.#listeners = [...kept, ...added]
+  }
+
+  /** None when nothing is to be served, or must not be. */
+  #placesFor(config: ServiceConfig): readonly Place[] {
+    this.#refusal = undefined
+    if ((!config.active && !config.bulk) || this.#stopping) return []
+    if (config.tls.mode === 'required') return this.#refuse('tls.mode', 'ALQ_TLS_MISSING')
+    if (this.#parts.requireTls === true) return this.#refuse('tls.mode', 'ALQ_TLS_PINNED')
+    this.#log.configInsecure({ parameter: 'tls.mode' })
+    const { listen } = this.#parts
+    if (listen !== undefined && listen.length > 0) {
+      return listen.map(({ address, port }) => ({ address, port: port ?? config.port }))
+    }
+    const addresses =
+      config.addresses.length > 0 ? config.addresses : [config.family === 4 ? '0.0.0.0' : '::']
+    return addresses.map((address) => ({ address, port: config.port }))
+  }
+
+  #refuse(parameter: string, code: 'ALQ_TLS_MISSING' | 'ALQ_TLS_PINNED'): readonly Place[] {
+    const { message } = new SidecarError(code, {})
+    this.#refusal = { parameter, text: message }
+    this.#log.listenerRefused({ reason: message })
+    return []
+  }
+
+  /** Live connections keep no right that the new parameters do not give (an Active one lasts for months). */
+  #rejudge(before: ServiceConfig | undefined, config: ServiceConfig): void {
+    if (before === undefined) return
+    const served = this.#listeners.length > 0
+    const switched = before.active !== config.active || before.bulk !== config.bulk
+    this.#end((connection) => {
+      const now = this.#allowList?.match({ address: connection.address })
+      return !served || switched || now === undefined || !sameRights(now, connection.requester)
+    }, 'the configuration has changed')
+  }
+
+  #end(which: (connection: Connection) => boolean, text: string): void {
+    const ended = [...this.#connections].filter(which)
+    if (ended.length === 0) return
+    this.#log.requestorEnded({ reason: text, count: ended.length })
+    for (const connection of ended) connection.terminate(text)
+  }
+
+  // ---- accepting
+
+  #onSocket(socket: Socket): void {
+    const address = socket.remoteAddress
+    // Already gone again: there is nobody to judge.
+    if (address === undefined || this.#config === undefined) {
+      socket.destroy()
+      return
+    }
+    const judged = this.#judge(address)
+    if (typeof judged === 'string') {
+      this.#reject(socket, address, judged)
+      return
+    }
+    const log = this.#log.child({ requestor: address, conn: ++connectionNumber })
+    log.requestorConnected({ port: socket.remotePort ?? 0 })
+    const session = this.#parts.createSession(this.#settingsFor(judged, socket), this.moment())
+    this.#connections.add(new Connection(socket, judged, session, this, log))
+    this.#statusChanged()
+  }
+
+  /** The entry that permits this peer, or why it is not served (RFC 7724 section 8.1, RFC 7653 section 9.1). */
+  #judge(address: string): Requester | string {
+    const requester = this.#allowList?.match({ address })
+    if (requester === undefined) return 'it is not among the requesters'
+    if (this.#identities.length === 0) return 'Kea has not been heard yet'
+    const { maxConnections } = this.#config!
+    const all = this.#connections.size
+    if (all >= maxConnections) return `all ${maxConnections} connections are taken`
+    const own = [...this.#connections].filter((connection) => connection.address === address).length
+    // As Kea does: one requestor alone does not take them all, where others are configured.
+    if (all > 0 && all === maxConnections - 1 && own === all && this.#allowList!.admitsSeveral) {
+      return 'the last free connection is kept for another requestor'
+    }
+    const ofEntry = [...this.#connections].filter(
+      (connection) => entryKey(connection.requester) === entryKey(requester),
+    ).length
+    if (requester.maxConnections > 0 && ofEntry >= requester.maxConnections) {
+      return `all ${requester.maxConnections} connections of ${requester.place} are taken`
+    }
+    return requester
+  }
+
+  #reject(socket: Socket, address: string, reason: string): void {
+    // A reset, at once: nothing was exchanged, and nothing of a stranger's should linger here.
+    socket.on('error', () => {})
+    socket.resetAndDestroy()
+    this.#rejected.run(performance.now(), (suppressed) =>
+      this.#log.requestorRejected({ requestor: address, reason, suppressed }),
+    )
+  }
+
+  #settingsFor(requester: Requester, socket: Socket): SessionSettings {
+    const config = this.#config!
+    const rights: Rights = {
+      active: requester.queries.includes('active'),
+      bulk: config.bulk && requester.queries.includes('bulk'),
+      withhold: new Set(requester.withholdOptions),
+      relayIds: requester.relayIds,
+      keepaliveSeconds: requester.keepaliveInterval,
+      keepaliveForm: requester.keepaliveForm,
+    }
+    return {
+      limits: {
+        ...defaultLimits,
+        dataSeconds: config.idleSeconds,
+        activeSendSeconds: config.activeSendSeconds,
+        activeIdleSeconds: config.activeIdleSeconds,
+      },
+      rights,
+      service: {
+        identity: this.#identityFor(socket),
+        activeEnabled: config.active,
+        timers: (subnetId) => this.#topology.timers?.(subnetId),
+        subnetsOfLink: (linkAddress) => this.#topology.subnetsOfLink?.(linkAddress),
+      },
+      tls: { mode: 'off', ready: false },
+    }
+  }
+
+  /** DHCPv4: the identifier that the requestor connected to, if it is one; else the most usual one. DHCPv6: the DUID. */
+  #identityFor(socket: Socket): Uint8Array {
+    const local = parseAddress(socket.localAddress ?? '')
+    const same = this.#identities.find((octets) => local !== undefined && Buffer.from(octets).equals(local))
+    return same ?? this.#identities[0]!
+  }
+
+  #silentSeconds(): number {
+    return Math.floor((performance.now() - this.#heardAt) / 1000)
+  }
+
+  #statusChanged(): void {
+    this.#parts.onStatus?.()
+  }
+}
+
+function samePlace(a: Place, b: Place): boolean {
+  return a.address === b.address && a.port === b.port
+}
