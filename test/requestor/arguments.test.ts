@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SidecarError } from '../../sidecar/errors.ts'
+import { parseArguments, parseSince, watchFlags, watchHelp } from '../../sidecar/requestor/arguments.ts'
+
+const NOW = 1_800_000_000
+
+const good: readonly [argv: string, family: 4 | 6, host: string, port: number][] = [
+  ['watch 192.0.2.1', 4, '192.0.2.1', 67],
+  ['watch 192.0.2.1:6767', 4, '192.0.2.1', 6767],
+  ['watch -6 kea.example.net', 6, 'kea.example.net', 547],
+  ['watch kea.example.net:99', 4, 'kea.example.net', 99],
+  ['watch 2001:db8::1', 6, '2001:db8::1', 547],
+  ['watch [2001:db8::1]:5470', 6, '2001:db8::1', 5470],
+  ['watch [2001:db8::1] -4', 4, '2001:db8::1', 67],
+]
+for (const [argv, family, host, port] of good) {
+  test(`leasequery ${argv} asks ${host} port ${port} for DHCPv${family}`, () => {
+    const command = parseArguments(argv.split(' '), NOW)
+    assert.deepEqual(command, { run: 'watch', family, host, port, since: undefined, json: false })
+  })
+}
+
+test('--since takes Unix seconds, ISO 8601 and relative times', () => {
+  assert.equal(parseSince('1700000000', NOW), 1_700_000_000)
+  assert.equal(parseSince('2026-01-31T12:00:00Z', NOW), 1_769_860_800)
+  assert.equal(parseSince('2026-01-31T13:00:00+01:00', NOW), 1_769_860_800)
+  assert.equal(parseSince('-10m', NOW), NOW - 600)
+  assert.equal(parseSince('-2d', NOW + 0.9), NOW - 172_800)
+  const command = parseArguments(['watch', 'h', '--since', '-90s', '--json'], NOW)
+  assert.ok(command.run === 'watch' && command.since === NOW - 90 && command.json)
+})
+
+for (const since of ['', 'yesterday', '-10', '10m', '99999999999', '2026-13-01', '-999999999d']) {
+  test(`refuses a start time of "${since}"`, () => {
+    assert.throws(
+      () => parseSince(since, NOW),
+      (error) => error instanceof SidecarError && error.code === 'ALQ_FLAG',
+    )
+  })
+}
+
+for (const argv of [
+  ['listen', 'h'],
+  ['watch'],
+  ['watch', 'a', 'b'],
+  ['watch', 'h:0'],
+  ['watch', 'h:70000'],
+  ['watch', '[192.0.2.1]:67'],
+  ['watch', 'h', '-4', '-6'],
+  ['watch', 'h', '--jsno'],
+]) {
+  test(`refuses leasequery ${argv.join(' ')}`, () => {
+    assert.throws(
+      () => parseArguments(argv, NOW),
+      (error) => error instanceof SidecarError && error.code === 'ALQ_FLAG',
+    )
+  })
+}
+
+test('the help shows every flag', () => {
+  assert.equal(parseArguments(['watch', '--help'], NOW).run, 'watch-help')
+  assert.equal(parseArguments([], NOW).run, 'help')
+  for (const flag of watchFlags) assert.ok(watchHelp().includes(flag.name))
+})
