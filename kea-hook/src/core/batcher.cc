@@ -1,0 +1,68 @@
+#include "batcher.h"
+
+#include <zmq.h>
+
+#include "log_ids.h"
+#include "reply.h"
+
+namespace lease_feed {
+namespace {
+
+// An episode that does not end is told of again after this.
+constexpr Steady::duration kLongestEpisode = std::chrono::seconds(10);
+
+}  // namespace
+
+Batcher::Batcher(Ring& ring, std::string epoch, FeedLog& log)
+    : ring_(ring), epoch_(std::move(epoch)), log_(log), buffer_(new char[kBatchHead + kBatchOctets]) {}
+
+void Batcher::turn(void* socket, Steady::time_point now, int most_batches, bool all) {
+    std::uint64_t waiting = 0;
+    for (int batch = 0;; ++batch) {
+        const Ring::Bounds bounds = ring_.bounds();
+        if (bounds.oldest > next()) skipTo(bounds.oldest, now);
+        waiting = bounds.newest + 1 - next();
+        if (waiting == 0 || batch == most_batches) break;
+        if (!all && waiting < kGatherEvents) {
+            if (!gathering_) {
+                gathering_ = true;
+                due_ = now + kGatherTime;
+            }
+            if (now < due_) break;
+        }
+        char* const events = buffer_.get() + kBatchHead;
+        const Ring::Slice slice = ring_.copy(next(), kBatchEvents, events, kBatchOctets);
+        if (slice.first > next()) skipTo(slice.first, now);
+        if (slice.events == 0) continue;
+        const Octets frame = encodeBatch(events, slice.octets, epoch_, slice.first, wallClockMs());
+        // Never blocks and never fails for want of room: a subscriber that is behind loses the frame, sees the gap,
+        // and asks for a replay.
+        zmq_send(socket, frame.data(), frame.size(), ZMQ_DONTWAIT);
+        published_.fetch_add(slice.events, std::memory_order_relaxed);
+        next_.store(slice.first + slice.events, std::memory_order_relaxed);
+        gathering_ = false;
+    }
+    if (waiting == 0) gathering_ = false;
+    if (!gathering_) due_ = waiting == 0 ? Steady::time_point::max() : now;
+    tellOverwritten(now, waiting < kGatherEvents);
+}
+
+std::uint64_t Batcher::wakeAt() const { return next() + (gathering_ ? kGatherEvents - 1 : 0); }
+
+void Batcher::skipTo(std::uint64_t seq, Steady::time_point now) {
+    const std::uint64_t gone = seq - next();
+    overwritten_.fetch_add(gone, std::memory_order_relaxed);
+    if (untold_ == 0) episode_ = now;
+    untold_ += gone;
+    next_.store(seq, std::memory_order_relaxed);
+}
+
+void Batcher::tellOverwritten(Steady::time_point now, bool caught_up) {
+    if (untold_ == 0 || (!caught_up && now - episode_ < kLongestEpisode)) return;
+    log_.write(FeedLog::Level::warn, log_id::ring_overwritten,
+               std::to_string(untold_) + " events were overwritten before they could be published, the last one was number " +
+                   std::to_string(next() - 1) + ": followers walk; a larger ring-size avoids it");
+    untold_ = 0;
+}
+
+}  // namespace lease_feed

@@ -1,0 +1,55 @@
+// Takes events out of the ring and sends them, in order, in batches.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "clock.h"
+#include "feed.h"
+#include "ring.h"
+
+namespace lease_feed {
+
+constexpr std::size_t kBatchEvents = 256;                       ///< most in one batch
+constexpr std::size_t kBatchOctets = 64 * 1024;
+constexpr std::size_t kGatherEvents = 64;                       ///< enough not to wait for more
+constexpr Steady::duration kGatherTime = std::chrono::milliseconds(1);
+
+class Batcher {
+public:
+    Batcher(Ring& ring, std::string epoch, FeedLog& log);
+
+    /// Sends what is there, at most `most_batches` batches; or, if it is little and young, nothing yet.
+    /// @param all send also what is little and young
+    void turn(void* socket, Steady::time_point now, int most_batches, bool all);
+
+    /// The number whose arrival in the ring is worth a wake-up.
+    std::uint64_t wakeAt() const;
+    /// When turn() wants to be called even if nothing arrives; max() = never.
+    Steady::time_point due() const { return due_; }
+
+    /// The next number to publish: all before it were sent, or overwritten before they could be.
+    std::uint64_t next() const { return next_.load(std::memory_order_relaxed); }
+    std::uint64_t published() const { return published_.load(std::memory_order_relaxed); }
+    std::uint64_t overwritten() const { return overwritten_.load(std::memory_order_relaxed); }
+
+private:
+    void skipTo(std::uint64_t seq, Steady::time_point now);
+    void tellOverwritten(Steady::time_point now, bool caught_up);
+
+    Ring& ring_;
+    const std::string epoch_;
+    FeedLog& log_;
+    std::unique_ptr<char[]> buffer_;  // head room, then events
+    std::atomic<std::uint64_t> next_{1};
+    std::atomic<std::uint64_t> published_{0};
+    std::atomic<std::uint64_t> overwritten_{0};
+    bool gathering_ = false;
+    Steady::time_point due_ = Steady::time_point::max();
+    std::uint64_t untold_ = 0;              // overwritten in this episode, not logged yet
+    Steady::time_point episode_{};
+};
+
+}  // namespace lease_feed

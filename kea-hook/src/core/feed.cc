@@ -1,0 +1,278 @@
+#include "feed.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <zmq.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <thread>
+
+#include "batcher.h"
+#include "clock.h"
+#include "encoder.h"
+#include "epoch.h"
+#include "facts.h"
+#include "followers.h"
+#include "log_ids.h"
+#include "pager.h"
+#include "reply.h"
+#include "ring.h"
+#include "sockets.h"
+#include "sync_server.h"
+#include "wake.h"
+
+namespace lease_feed {
+namespace {
+
+constexpr Steady::duration kHeartbeatEach = std::chrono::seconds(1);
+// Of each kind of work, so much before the others have their turn.
+constexpr int kBatchesATurn = 16;
+constexpr int kRequestsATurn = 32;
+
+// Threads made meanwhile inherit the mask: signals are Kea's main thread's, as for Kea's own workers.
+class AllSignalsBlocked {
+public:
+    AllSignalsBlocked() {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+private:
+    sigset_t before_{};
+};
+
+}  // namespace
+
+class Feed::Impl {
+public:
+    Impl(FeedSettings settings, Identity identity, LeaseSource& source, MainThread& main, FeedLog& log)
+        : settings_(std::move(settings)), identity_(std::move(identity)), log_(log), epoch_(newEpoch()),
+          ring_(settings_.ring_events, settings_.ring_octets), followers_(log), batcher_(ring_, epoch_, log),
+          pager_(settings_, epoch_, ring_, source, main, log, wake_),
+          server_(settings_.family, identity_, epoch_, ring_, facts_, pager_, followers_, log) {}
+
+    void start() {
+        if (thread_.joinable()) throw FeedError("the feed at '" + settings_.endpoint + "' runs already");
+        const AllSignalsBlocked quiet;
+        sockets_.emplace(settings_, log_);
+        pager_.open();
+        stopping_.store(false);
+        try {
+            thread_ = std::thread([this] { run(); });
+        } catch (const std::system_error& error) {
+            sockets_.reset();
+            throw FeedError(std::string("cannot start the feed's publisher thread: ") + error.what());
+        }
+        pthread_setname_np(thread_.native_handle(), "lease-feed");
+    }
+
+    void stop(std::uint32_t drain_ms) noexcept {
+        if (!thread_.joinable()) return;
+        drain_ms_.store(drain_ms);
+        stopping_.store(true);
+        wake_.signal();
+        thread_.join();
+        pager_.close();
+        sockets_->close(static_cast<int>(drain_ms));
+        sockets_.reset();
+    }
+
+    std::uint64_t put(const EncodedEvent& event) noexcept {
+        if (event.how == Encoded::cut) cut_.fetch_add(1, std::memory_order_relaxed);
+        const Ring::Pushed pushed = event.how == Encoded::too_long ? ring_.lose() : ring_.push(event.entry);
+        if (pushed.wake) wake_.signal();
+        return pushed.seq;
+    }
+
+    void beatSoon() {
+        beat_now_.store(true);
+        wake_.signal();
+    }
+
+    FeedStatus status() const {
+        FeedStatus status;
+        status.epoch_hex = toHex(epoch_);
+        const Ring::Bounds bounds = ring_.bounds();
+        status.last_seq = bounds.newest;
+        status.oldest_seq = bounds.oldest;
+        status.overwritten = batcher_.overwritten();
+        status.lost = ring_.lost();
+        status.cut = cut_.load(std::memory_order_relaxed);
+        status.published = batcher_.published();
+        status.pages = pager_.pages();
+        status.pages_failed = pager_.failed();
+        status.page_longest_us = pager_.longestUs();
+        status.replays = server_.replays();
+        status.bad_requests = server_.badRequests();
+        status.ring_lock_longest_ns = ring_.longestLockNs();
+        status.ring_events = ring_.maxEvents();
+        status.ring_octets = ring_.maxOctets();
+        status.followers = followers_.list(Steady::now());
+        return status;
+    }
+
+    Facts facts_;
+
+private:
+    void run() noexcept {
+        log(FeedLog::Level::info, log_id::started,
+            "the feed is published at '" + settings_.endpoint + "', epoch " + toHex(epoch_));
+        next_beat_ = Steady::now();
+        Seldom failures(std::chrono::minutes(1));
+        while (!stopping_.load()) {
+            try {
+                turn();
+            } catch (const std::exception& error) {  // no memory; nothing else throws here
+                if (failures.now(Steady::now())) log(FeedLog::Level::error, log_id::publisher_failed, error.what());
+                std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            }
+        }
+        drain();
+        log(FeedLog::Level::info, log_id::stopped,
+            "the feed at '" + settings_.endpoint + "' has ended after number " + std::to_string(batcher_.next() - 1));
+    }
+
+    void turn() {
+        wake_.drain();
+        sockets_->tend();
+        auto now = Steady::now();
+        const bool more_requests = server_.turn(sockets_->sync(), now, kRequestsATurn);
+        pager_.turn(now, send_);
+        batcher_.turn(sockets_->publish(), now, kBatchesATurn, false);
+        if (now >= next_beat_ || beat_now_.exchange(false)) beat(now);
+        wait(more_requests ? now : std::min({next_beat_, batcher_.due(), pager_.due()}));
+    }
+
+    void wait(Steady::time_point until) {
+        const bool sleep = ring_.wakeAt(batcher_.wakeAt());
+        const auto now = Steady::now();
+        int timeout = 0;
+        if (sleep && until > now) {
+            const auto ms = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
+            timeout = static_cast<int>(std::min<std::int64_t>(ms, 1000));
+        }
+        std::vector<zmq_pollitem_t> items;
+        items.push_back({nullptr, wake_.fd(), ZMQ_POLLIN, 0});
+        items.push_back({sockets_->sync(), 0, ZMQ_POLLIN, 0});
+        for (void* other : sockets_->others()) items.push_back({other, 0, ZMQ_POLLIN, 0});
+        zmq_poll(items.data(), static_cast<int>(items.size()), timeout);
+        ring_.awake();
+    }
+
+    void beat(Steady::time_point now) {
+        sockets_->check();
+        // All that was given out before this moment goes first, so that the heartbeat never announces what only
+        // waits its turn.
+        batcher_.turn(sockets_->publish(), now, kBatchesATurn, true);
+        const std::uint64_t last = batcher_.next() - 1;
+        const std::string frame = encodeHeartbeat(epoch_, last, ring_.bounds().oldest, wallClockMs(),
+                                                  facts_.view().generations);
+        zmq_send(sockets_->publish(), frame.data(), frame.size(), ZMQ_DONTWAIT);
+        next_beat_ = now + kHeartbeatEach;
+        tellLost(now);
+    }
+
+    void tellLost(Steady::time_point now) {
+        const std::uint64_t lost = ring_.lost();
+        if (lost != told_lost_ && lost_lines_.now(now)) {
+            log(FeedLog::Level::error, log_id::event_lost,
+                std::to_string(lost - told_lost_) + " events could not be kept; the ring was emptied, followers walk");
+            told_lost_ = lost;
+        }
+        const std::uint64_t cut = cut_.load(std::memory_order_relaxed);
+        if (cut != told_cut_ && cut_lines_.now(now)) {
+            log(FeedLog::Level::warn, log_id::event_cut,
+                std::to_string(cut - told_cut_) + " events were longer than " + std::to_string(kMaxEntryOctets) +
+                    " octets and are published without what the client's packet carried");
+            told_cut_ = cut;
+        }
+    }
+
+    void drain() noexcept {
+        const auto end = Steady::now() + std::chrono::milliseconds(drain_ms_.load());
+        try {
+            const std::uint64_t last = ring_.bounds().newest;
+            while (batcher_.next() <= last && Steady::now() < end) {
+                batcher_.turn(sockets_->publish(), Steady::now(), 1, true);
+            }
+        } catch (const std::exception& error) {
+            log(FeedLog::Level::error, log_id::publisher_failed, error.what());
+        }
+    }
+
+    void log(FeedLog::Level level, const char* id, const std::string& text) noexcept {
+        try {
+            log_.write(level, id, text);
+        } catch (...) {  // a line that cannot be written must not end the feed
+        }
+    }
+
+    const FeedSettings settings_;
+    const Identity identity_;
+    FeedLog& log_;
+    const std::string epoch_;
+    Wake wake_;
+    Ring ring_;
+    Followers followers_;
+    Batcher batcher_;
+    Pager pager_;
+    SyncServer server_;
+    std::optional<Sockets> sockets_;
+    std::thread thread_;
+    std::atomic<bool> stopping_{false};
+    std::atomic<bool> beat_now_{false};
+    std::atomic<std::uint32_t> drain_ms_{0};
+    std::atomic<std::uint64_t> cut_{0};
+    const SendReply send_ = [this](const Asker& asker, const std::string& reply) {
+        server_.send(sockets_->sync(), asker, reply);
+    };
+
+    // Of the publisher thread.
+    Steady::time_point next_beat_{};
+    std::uint64_t told_lost_ = 0;
+    std::uint64_t told_cut_ = 0;
+    Seldom lost_lines_{std::chrono::minutes(1)};
+    Seldom cut_lines_{std::chrono::minutes(1)};
+};
+
+Feed::Feed(FeedSettings settings, Identity identity, LeaseSource& source, MainThread& main, FeedLog& log)
+    : impl_(std::make_unique<Impl>(std::move(settings), std::move(identity), source, main, log)) {}
+
+Feed::~Feed() { impl_->stop(0); }
+
+void Feed::start() { impl_->start(); }
+
+void Feed::stop(std::uint32_t drain_ms) noexcept { impl_->stop(drain_ms); }
+
+std::uint64_t Feed::publish(Operation op, const LeaseView& lease, Origin origin, const PacketView* packet) noexcept {
+    EventBuffer buffer;
+    return impl_->put(encodeChange(buffer, op, lease, origin, packet));
+}
+
+std::uint64_t Feed::annotate(const AnnotationView& annotation) noexcept {
+    EventBuffer buffer;
+    return impl_->put(encodeAnnotation(buffer, annotation));
+}
+
+void Feed::setConfig(std::string encoded_subnets) {
+    if (impl_->facts_.setConfig(std::move(encoded_subnets))) impl_->beatSoon();
+}
+
+void Feed::setService(std::string json) {
+    if (impl_->facts_.setService(std::move(json))) impl_->beatSoon();
+}
+
+void Feed::requestResync() {
+    impl_->facts_.resync();
+    impl_->beatSoon();
+}
+
+FeedStatus Feed::status() const { return impl_->status(); }
+
+}  // namespace lease_feed

@@ -1,0 +1,59 @@
+// What the feed sends: frames of PUB and replies of ROUTER.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "feed.h"
+
+namespace lease_feed {
+
+enum class ErrorCode : std::uint32_t {
+    wrong_epoch = 1,
+    not_in_ring = 2,
+    not_ready = 3,
+    lease_database = 4,
+    bad_request = 5,
+    busy = 6,
+};
+
+/// Numbers that change when followers should ask again.
+struct Generations {
+    std::uint64_t config = 0;
+    std::uint64_t service = 0;
+    std::uint64_t resync = 0;
+};
+
+/// Octets that encodeBatch() needs in front of the events.
+constexpr std::size_t kBatchHead = 96;
+
+/// Writes FeedMessage{batch} around events that are already in place.
+/// @param events begin of the encoded `events` fields; kBatchHead octets before it are overwritten
+/// @return the frame, ending where the events end
+Octets encodeBatch(char* events, std::size_t octets, Octets epoch, std::uint64_t first_seq, std::uint64_t clock);
+
+std::string encodeHeartbeat(Octets epoch, std::uint64_t last_seq, std::uint64_t oldest_seq, std::uint64_t clock,
+                            const Generations& generations);
+
+std::string replyError(std::uint64_t id, Octets epoch, ErrorCode code, Octets text);
+
+std::string replyHello(std::uint64_t id, Octets epoch, Family family, const Identity& identity, std::uint64_t last_seq,
+                       std::uint64_t oldest_seq, std::uint64_t clock, const std::string& service,
+                       const Generations& generations);
+
+std::string replyReplay(std::uint64_t id, Octets epoch, std::uint64_t first_seq, std::uint64_t clock, Octets events);
+
+struct PageHead {
+    std::uint64_t stamp = 0;
+    std::uint64_t clock = 0;
+    bool end = false;
+};
+/// @param leases encoded by encodePageLease()
+std::string replyPage(std::uint64_t id, Octets epoch, std::uint64_t walk, Octets after, const PageHead& head,
+                      Octets leases);
+
+std::string replyConfig(std::uint64_t id, Octets epoch, std::uint64_t generation, const std::string& subnets);
+
+std::string replyReportAccepted(std::uint64_t id, Octets epoch);
+
+}  // namespace lease_feed
