@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # npm run bench: what it costs and what it carries, measured. Arguments go to it (-- --help).
+# shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 require_root "npm run bench"

@@ -2,6 +2,7 @@
 # npm run build: dist/, the addon, and the hook for the Kea on this machine (or under KEA_ROOT), if there is one.
 #
 #   --typescript   dist/ only
+# shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 only_typescript=

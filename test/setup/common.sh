@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What build.sh, test.sh, demo.sh and bench.sh share: steps with a log, and everything that has to be on the machine
 # before the project can be built and run. Sourced, not run. Bash and Debian's base are all that is assumed.
 #

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154
 # The Debian roots in which the tests, the demo and the benchmark run Kea. Sourced by common.sh.
 #
 #   trixie            Debian 13 with its Kea 2.6
