@@ -1,0 +1,65 @@
+// What the follower has to say to the log. The daemon turns each into one of its lines.
+import type { FeedProblem } from './events.ts'
+
+export type FeedNote =
+  | { readonly kind: 'connected'; readonly kea: string; readonly epoch: string }
+  /** Events are missing and cannot be replayed: a walk follows. */
+  | { readonly kind: 'gap'; readonly reason: string; readonly seq: number }
+  | { readonly kind: 'replayed'; readonly count: number; readonly seq: number }
+  /** A walk has ended. `count`: leases of Kea that were looked at. */
+  | {
+      readonly kind: 'reconciled'
+      readonly count: number
+      readonly changed: number
+      readonly ended: number
+      readonly seconds: number
+    }
+  | { readonly kind: 'silent'; readonly seconds: number }
+  | { readonly kind: 'back'; readonly seconds: number }
+  /** Service reduced, or a thing somebody must look at. */
+  | { readonly kind: 'problem'; readonly reason: string }
+  /** A step worth a line at debug level. */
+  | { readonly kind: 'note'; readonly note: string }
+
+/** One word for the operator, in the order in which the worst wins. */
+export type FeedState = 'silent' | 'refused' | 'connecting' | 'replaying' | 'walking' | 'following'
+
+export interface FeedStatus {
+  readonly state: FeedState
+  /** Hex; empty until Kea has answered. */
+  readonly epoch: string
+  readonly appliedSeq: number
+  /** Newest sequence number heard of. */
+  readonly newestSeq: number
+  /** The bindings may lack changes until a walk has ended. */
+  readonly walkPending: boolean
+  /** A walk is under way, pending or periodic. */
+  readonly walking: boolean
+  /**
+   * Start times can be judged by the store's horizon. False until a first walk has ended, and after an unclean stop until it
+   * is known that nothing shown before was lost: every start time then gets DataMissing.
+   */
+  readonly indexTrusted: boolean
+  /** Milliseconds since Kea was last heard, or since the start. */
+  readonly silentForMs: number
+  readonly counters: FeedCounters
+  /** What the operator should know now; empty = all well. */
+  readonly problems: readonly FeedProblem[]
+}
+
+/** Since the start; for metrics. */
+export interface FeedCounters {
+  events: number
+  /** Events that changed a binding. */
+  changes: number
+  replayed: number
+  /** Times that events were lost for good. */
+  gaps: number
+  /** Walks that ended. */
+  walks: number
+  pages: number
+  /** Messages, events and rows that could not be read. */
+  unreadable: number
+  /** Batches left out while a replay was under way: they are replayed too. */
+  dropped: number
+}
