@@ -1,0 +1,463 @@
+// Records by ordinal: fixed fields in rows, octets in slabs, and the keyed hash from address to ordinal.
+// Bindings and departures are records alike; only bindings are in the hash by address.
+import {
+  type Binding,
+  type BindingData,
+  BindingState,
+  type Family,
+  INFINITE,
+  type LogicalSeconds,
+  NO_OCTETS,
+  type Origin,
+  type UnixSeconds,
+} from '../binding.ts'
+import type { KeyedHash } from './keyed-hash.ts'
+import { LinearHash } from './linear-hash.ts'
+import { Ordinals } from './ordinals.ts'
+import { chunkOf, ROWS_PER_CHUNK, Rows } from './rows.ts'
+import { LARGEST_PIECE, Slabs } from './slabs.ts'
+
+/** Words of a row. */
+export const Word = {
+  hash: 0,
+  link: 1,
+  numberHigh: 2,
+  numberLow: 3,
+  changedAt: 4,
+  clientLastTransaction: 5,
+  stateSince: 6,
+  validLifetime: 7,
+  preferredLifetime: 8,
+  subnetId: 9,
+  iaid: 10,
+  /** state, origin << 8, prefixLength << 16 */
+  kind: 11,
+  /** hardwareType, flags << 16 */
+  flags: 12,
+  octets: 13,
+  mark: 14,
+  /** Checksum of the record on disk, if {@link Flag.written}. */
+  checksum: 15,
+  address: 16,
+} as const
+
+export const Flag = {
+  used: 1 << 16,
+  departure: 1 << 17,
+  /** Gone for every reader; the ordinal waits until it is gone on disk too. */
+  removed: 1 << 18,
+  queuedBinding: 1 << 19,
+  queuedDeparture: 1 << 20,
+  /** On disk, or in the batch on its way there. */
+  written: 1 << 21,
+} as const
+
+/** The octet fields, in the order in which they are kept. */
+export const OCTET_FIELDS = ['hardwareAddress', 'clientId', 'hostname', 'relay', 'options'] as const
+/** Before the fields: the length of each, two octets, least significant first. */
+export const OCTETS_HEADER = 2 * OCTET_FIELDS.length
+
+const HIGH = 0x1_0000_0000
+
+export class BindingTable {
+  readonly family: Family
+  readonly addressLength: 4 | 16
+  readonly rows: Rows
+  readonly slabs = new Slabs()
+  readonly ordinals = new Ordinals()
+  readonly #hash: KeyedHash
+  readonly #byAddress: LinearHash
+  /** For each chunk of rows a time not later than the earliest expiry of an active binding in it. */
+  readonly #earliestExpiry: number[] = []
+  #scratch = new Uint8Array(4096)
+
+  constructor(family: Family, hash: KeyedHash) {
+    this.family = family
+    this.addressLength = family === 4 ? 4 : 16
+    this.rows = new Rows(Word.address + this.addressLength / 4)
+    this.#hash = hash
+    this.#byAddress = new LinearHash(this.rows, Word.hash, Word.link)
+  }
+
+  // ---- addresses
+
+  /** Ordinal of the binding of this address, 0 = none. */
+  find(address: Uint8Array): number {
+    if (address.length !== this.addressLength) {
+      throw new RangeError(
+        `address of ${address.length} octets in a store of DHCPv${this.family}, where it has ${this.addressLength}`,
+      )
+    }
+    const hash = this.#hash.of(address)
+    const rows = this.rows
+    for (let row = this.#byAddress.first(hash); row !== 0; row = this.#byAddress.next(row)) {
+      if (rows.get(row, Word.hash) === hash && this.hasAddress(row, address)) return row
+    }
+    return 0
+  }
+
+  hasAddress(ordinal: number, address: Uint8Array): boolean {
+    for (let i = 0, word = Word.address as number; i < address.length; i += 4, word++) {
+      if (this.rows.get(ordinal, word) !== word32(address, i)) return false
+    }
+    return true
+  }
+
+  enter(ordinal: number, address: Uint8Array): void {
+    this.#byAddress.insert(this.#hash.of(address), ordinal)
+  }
+
+  leave(ordinal: number): void {
+    this.#byAddress.remove(ordinal)
+  }
+
+  /** How many addresses have a binding. */
+  get size(): number {
+    return this.#byAddress.size
+  }
+
+  // ---- records
+
+  /** A fresh record without content; what the queues to the disk know of the ordinal stays. */
+  allocate(address: Uint8Array, kind: 0 | typeof Flag.departure): number {
+    const ordinal = this.ordinals.next()
+    const rows = this.rows
+    rows.reach(ordinal)
+    const queued = rows.get(ordinal, Word.flags) & (Flag.queuedBinding | Flag.queuedDeparture)
+    rows.set(ordinal, Word.flags, Flag.used | kind | queued)
+    rows.set(ordinal, Word.mark, 0)
+    rows.set(ordinal, Word.octets, 0)
+    for (let i = 0, word = Word.address as number; i < address.length; i += 4, word++) {
+      rows.set(ordinal, word, word32(address, i))
+    }
+    while (this.#earliestExpiry.length <= chunkOf(ordinal))
+      this.#earliestExpiry.push(Number.POSITIVE_INFINITY)
+    return ordinal
+  }
+
+  /** Gives the octets' room back; the row stays until {@link recycle}. */
+  empty(ordinal: number): void {
+    const reference = this.rows.get(ordinal, Word.octets)
+    if (reference !== 0) this.slabs.free(reference)
+    this.rows.set(ordinal, Word.octets, 0)
+  }
+
+  recycle(ordinal: number): void {
+    const queued = this.flags(ordinal) & (Flag.queuedBinding | Flag.queuedDeparture)
+    this.rows.set(ordinal, Word.flags, queued)
+    this.ordinals.free(ordinal)
+  }
+
+  flags(ordinal: number): number {
+    return this.rows.get(ordinal, Word.flags)
+  }
+
+  setFlag(ordinal: number, flag: number): void {
+    this.rows.set(ordinal, Word.flags, this.rows.get(ordinal, Word.flags) | flag)
+  }
+
+  clearFlag(ordinal: number, flag: number): void {
+    this.rows.set(ordinal, Word.flags, this.rows.get(ordinal, Word.flags) & ~flag)
+  }
+
+  /** A binding that readers may see: used, neither departure nor removed. */
+  isBinding(ordinal: number): boolean {
+    return (this.flags(ordinal) & (Flag.used | Flag.departure | Flag.removed)) === Flag.used
+  }
+
+  isDeparture(ordinal: number): boolean {
+    return (
+      (this.flags(ordinal) & (Flag.used | Flag.departure | Flag.removed)) === (Flag.used | Flag.departure)
+    )
+  }
+
+  /** Overwrites all but address, change and flags. Times are kept in 32 bits, as every field that carries them. */
+  write(ordinal: number, data: BindingData): void {
+    const { rows } = this
+    const chunk = rows.chunk(ordinal)
+    const at = rows.offset(ordinal)
+    const cltt = seconds32(data.clientLastTransaction)
+    chunk[at + Word.clientLastTransaction] = cltt
+    chunk[at + Word.stateSince] = seconds32(data.stateSince)
+    chunk[at + Word.validLifetime] = data.validLifetime
+    chunk[at + Word.preferredLifetime] = data.preferredLifetime
+    chunk[at + Word.subnetId] = data.subnetId
+    chunk[at + Word.iaid] = data.iaid
+    chunk[at + Word.kind] = data.state | (data.origin << 8) | (data.prefixLength << 16)
+    chunk[at + Word.flags] = (chunk[at + Word.flags]! & 0xffff0000) | (data.hardwareType & 0xffff)
+    this.#writeOctets(ordinal, data)
+    this.noteExpiry(ordinal)
+  }
+
+  /** Lowers the chunk's earliest expiry where this binding ends sooner. */
+  noteExpiry(ordinal: number): void {
+    if (this.state(ordinal) !== BindingState.active) return
+    const expiry = this.expiry(ordinal)
+    const chunk = chunkOf(ordinal)
+    if (expiry < this.#earliestExpiry[chunk]!) this.#earliestExpiry[chunk] = expiry
+  }
+
+  /** Copies a record; `to` gets the octets and `from` is left without any. */
+  move(from: number, to: number): void {
+    const { rows } = this
+    for (let word = Word.numberHigh as number; word <= Word.kind; word++) {
+      rows.set(to, word, rows.get(from, word))
+    }
+    const type = this.flags(from) & 0xffff
+    rows.set(to, Word.flags, (this.flags(to) & 0xffff0000) | type)
+    rows.set(to, Word.octets, rows.get(from, Word.octets))
+    rows.set(from, Word.octets, 0)
+  }
+
+  setChange(ordinal: number, number: number, at: LogicalSeconds): void {
+    this.rows.set(ordinal, Word.numberHigh, Math.floor(number / HIGH))
+    this.rows.set(ordinal, Word.numberLow, number % HIGH)
+    this.rows.set(ordinal, Word.changedAt, at)
+  }
+
+  /** Takes over a record's octets as they are on disk: header and fields. */
+  adoptOctets(ordinal: number, source: Uint8Array, from: number, to: number): void {
+    if (to - from <= OCTETS_HEADER) return
+    const reference = this.slabs.alloc(to - from)
+    copy(source, from, to, this.slabs.page(reference), this.slabs.offset(reference))
+    this.rows.set(ordinal, Word.octets, reference)
+  }
+
+  // ---- fields
+
+  changeNumber(ordinal: number): number {
+    return this.rows.get(ordinal, Word.numberHigh) * HIGH + this.rows.get(ordinal, Word.numberLow)
+  }
+
+  changedAt(ordinal: number): LogicalSeconds {
+    return this.rows.get(ordinal, Word.changedAt)
+  }
+
+  state(ordinal: number): BindingState {
+    return (this.rows.get(ordinal, Word.kind) & 0xff) as BindingState
+  }
+
+  expiry(ordinal: number): UnixSeconds {
+    const valid = this.rows.get(ordinal, Word.validLifetime)
+    return valid === INFINITE
+      ? Number.POSITIVE_INFINITY
+      : this.rows.get(ordinal, Word.clientLastTransaction) + valid
+  }
+
+  address(ordinal: number): Uint8Array {
+    const address = new Uint8Array(this.addressLength)
+    for (let i = 0, word = Word.address as number; i < address.length; i += 4, word++) {
+      const value = this.rows.get(ordinal, word)
+      address[i] = value >>> 24
+      address[i + 1] = value >>> 16
+      address[i + 2] = value >>> 8
+      address[i + 3] = value
+    }
+    return address
+  }
+
+  /** A view of one octet field (index into {@link OCTET_FIELDS}): good until the next change to the store. */
+  octets(ordinal: number, field: number): Uint8Array {
+    const reference = this.rows.get(ordinal, Word.octets)
+    if (reference === 0) return NO_OCTETS
+    const page = this.slabs.page(reference)
+    const header = this.slabs.offset(reference)
+    let at = header + OCTETS_HEADER
+    for (let i = 0; i < field; i++) at += length16(page, header + 2 * i)
+    const length = length16(page, header + 2 * field)
+    return length === 0 ? NO_OCTETS : page.subarray(at, at + length)
+  }
+
+  /** Octets of all fields with their header, as one view; empty where all fields are. */
+  allOctets(ordinal: number): Uint8Array {
+    const reference = this.rows.get(ordinal, Word.octets)
+    if (reference === 0) return NO_OCTETS
+    const page = this.slabs.page(reference)
+    const at = this.slabs.offset(reference)
+    let length = OCTETS_HEADER
+    for (let i = 0; i < OCTET_FIELDS.length; i++) length += length16(page, at + 2 * i)
+    return page.subarray(at, at + length)
+  }
+
+  hasOctets(ordinal: number, field: number, value: Uint8Array): boolean {
+    const reference = this.rows.get(ordinal, Word.octets)
+    if (reference === 0) return value.length === 0
+    const page = this.slabs.page(reference)
+    const header = this.slabs.offset(reference)
+    if (length16(page, header + 2 * field) !== value.length) return false
+    let at = header + OCTETS_HEADER
+    for (let i = 0; i < field; i++) at += length16(page, header + 2 * i)
+    for (let i = 0; i < value.length; i++) if (page[at + i] !== value[i]) return false
+    return true
+  }
+
+  /** A copy of the record that later changes do not touch. */
+  read(ordinal: number): Binding {
+    const { rows } = this
+    const chunk = rows.chunk(ordinal)
+    const at = rows.offset(ordinal)
+    const kind = chunk[at + Word.kind]!
+    const reference = chunk[at + Word.octets]!
+    let hardwareAddress: Uint8Array = NO_OCTETS
+    let clientId: Uint8Array = NO_OCTETS
+    let hostname: Uint8Array = NO_OCTETS
+    let relay: Uint8Array = NO_OCTETS
+    let options: Uint8Array = NO_OCTETS
+    if (reference !== 0) {
+      const page = this.slabs.page(reference)
+      const header = this.slabs.offset(reference)
+      let from = header + OCTETS_HEADER
+      hardwareAddress = piece(page, from, length16(page, header))
+      from += hardwareAddress.length
+      clientId = piece(page, from, length16(page, header + 2))
+      from += clientId.length
+      hostname = piece(page, from, length16(page, header + 4))
+      from += hostname.length
+      relay = piece(page, from, length16(page, header + 6))
+      from += relay.length
+      options = piece(page, from, length16(page, header + 8))
+    }
+    return {
+      address: this.address(ordinal),
+      prefixLength: (kind >>> 16) & 0xff,
+      state: (kind & 0xff) as BindingState,
+      origin: ((kind >>> 8) & 0xff) as Origin,
+      subnetId: chunk[at + Word.subnetId]!,
+      iaid: chunk[at + Word.iaid]!,
+      hardwareType: chunk[at + Word.flags]! & 0xffff,
+      hardwareAddress,
+      clientId,
+      validLifetime: chunk[at + Word.validLifetime]!,
+      preferredLifetime: chunk[at + Word.preferredLifetime]!,
+      clientLastTransaction: chunk[at + Word.clientLastTransaction]!,
+      stateSince: chunk[at + Word.stateSince]!,
+      hostname,
+      relay,
+      options,
+      changedAt: chunk[at + Word.changedAt]!,
+      changeNumber: chunk[at + Word.numberHigh]! * HIGH + chunk[at + Word.numberLow]!,
+    }
+  }
+
+  // ---- expiry
+
+  /**
+   * Looks through one chunk of rows for active bindings that ended at `before` or earlier, from `from` on, and adds
+   * their ordinals to `found` until it holds `limit`. Returns the ordinal to go on from and how many rows were looked at.
+   */
+  overdueFrom(
+    from: number,
+    before: UnixSeconds,
+    found: number[],
+    limit: number,
+  ): { next: number; visited: number } {
+    const chunk = chunkOf(from)
+    const first = chunk * ROWS_PER_CHUNK
+    const end = Math.min(first + ROWS_PER_CHUNK, this.ordinals.last + 1)
+    if (!(this.#earliestExpiry[chunk]! <= before)) return { next: end, visited: 1 }
+    let earliest = Number.POSITIVE_INFINITY
+    for (let ordinal = from; ordinal < end; ordinal++) {
+      if (!this.isBinding(ordinal) || this.state(ordinal) !== BindingState.active) continue
+      const expiry = this.expiry(ordinal)
+      if (expiry <= before) {
+        if (found.length === limit) return { next: ordinal, visited: ordinal - from }
+        found.push(ordinal)
+      }
+      if (expiry < earliest) earliest = expiry
+    }
+    // Only a look at the whole chunk tells its earliest expiry.
+    if (from <= first + 1) this.#earliestExpiry[chunk] = earliest
+    return { next: end, visited: end - from }
+  }
+
+  /** Octets held by rows and slabs, for measurements. */
+  get memory(): { rows: number; slabs: number } {
+    return { rows: this.rows.octets, slabs: this.slabs.octets }
+  }
+
+  #writeOctets(ordinal: number, data: BindingData): void {
+    const { hardwareAddress: hardware, clientId: client, hostname: host, relay, options } = data
+    const length =
+      OCTETS_HEADER + hardware.length + client.length + host.length + relay.length + options.length
+    const old = this.rows.get(ordinal, Word.octets)
+    if (length === OCTETS_HEADER) {
+      if (old !== 0) this.empty(ordinal)
+      return
+    }
+    if (length > this.#scratch.length) this.#scratch = new Uint8Array(LARGEST_PIECE)
+    // By way of scratch, since `data` may be views of the very octets that are about to be overwritten.
+    const scratch = this.#scratch
+    let at = 0
+    at = putLength(scratch, at, hardware.length)
+    at = putLength(scratch, at, client.length)
+    at = putLength(scratch, at, host.length)
+    at = putLength(scratch, at, relay.length)
+    at = putLength(scratch, at, options.length)
+    at = copy(hardware, 0, hardware.length, scratch, at)
+    at = copy(client, 0, client.length, scratch, at)
+    at = copy(host, 0, host.length, scratch, at)
+    at = copy(relay, 0, relay.length, scratch, at)
+    copy(options, 0, options.length, scratch, at)
+    let reference = old
+    if (old === 0 || !this.slabs.fits(old, length)) {
+      if (old !== 0) this.slabs.free(old)
+      reference = this.slabs.alloc(length)
+      this.rows.set(ordinal, Word.octets, reference)
+    }
+    copy(scratch, 0, length, this.slabs.page(reference), this.slabs.offset(reference))
+  }
+}
+
+/** @throws RangeError where a record could not be kept: a mistake of the caller, who limits what comes in. */
+export function checkOctets(data: BindingData): void {
+  const length =
+    OCTETS_HEADER +
+    checked(data.hardwareAddress, 'hardwareAddress') +
+    checked(data.clientId, 'clientId') +
+    checked(data.hostname, 'hostname') +
+    checked(data.relay, 'relay') +
+    checked(data.options, 'options')
+  if (length > LARGEST_PIECE) {
+    throw new RangeError(`${length} octets of variable data exceed the ${LARGEST_PIECE} a record can hold`)
+  }
+}
+
+function checked(octets: Uint8Array, name: string): number {
+  if (octets.length > 0xffff) throw new RangeError(`${name} of ${octets.length} octets exceeds 65535`)
+  return octets.length
+}
+
+function word32(octets: Uint8Array, at: number): number {
+  return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
+}
+
+function length16(page: Uint8Array, at: number): number {
+  return page[at]! | (page[at + 1]! << 8)
+}
+
+function putLength(target: Uint8Array, at: number, length: number): number {
+  target[at] = length
+  target[at + 1] = length >>> 8
+  return at + 2
+}
+
+function seconds32(value: number): number {
+  return value <= 0 ? 0 : value >= 0xffffffff ? 0xffffffff : Math.floor(value)
+}
+
+// Typed array calls cost more than a short loop.
+const LOOP = 48
+
+function copy(source: Uint8Array, from: number, to: number, target: Uint8Array, at: number): number {
+  const length = to - from
+  if (length <= LOOP) for (let i = 0; i < length; i++) target[at + i] = source[from + i]!
+  else target.set(from === 0 && to === source.length ? source : source.subarray(from, to), at)
+  return at + length
+}
+
+function piece(page: Uint8Array, from: number, length: number): Uint8Array {
+  if (length === 0) return NO_OCTETS
+  const octets = new Uint8Array(length)
+  copy(page, from, from + length, octets, 0)
+  return octets
+}

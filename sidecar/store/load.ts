@@ -1,0 +1,80 @@
+// Reads a store from the disk into memory and rebuilds every index.
+import type { Family } from '../binding.ts'
+import type { Level } from './level.ts'
+import type { Memory } from './memory.ts'
+import {
+  BINDINGS,
+  BLOBS,
+  blobName,
+  checksumOf,
+  DEPARTURES,
+  decodeBlob,
+  decodeRecord,
+  decodeState,
+  EVERYTHING,
+  STATE_KEY,
+  type StoreState,
+  sealOf,
+} from './record.ts'
+import { SortedRuns } from './sorted-runs.ts'
+import { damaged } from './store-error.ts'
+
+export interface Loaded {
+  /** Undefined: the database is new. */
+  readonly state: StoreState | undefined
+  readonly blobs: Map<string, Buffer>
+  /** Count and checksum of what was read, where they are not those of the state. */
+  readonly differs: { readonly records: number; readonly checksum: number } | undefined
+}
+
+/** @throws StoreError where an entry is damaged, or of another family or a newer version. */
+export async function load(level: Level, path: string, family: Family, memory: Memory): Promise<Loaded> {
+  const value = await level.read(STATE_KEY)
+  if (value === undefined) {
+    for await (const entries of level.entries(...EVERYTHING)) {
+      if (entries.length > 0) throw damaged(path, 'the state is missing')
+    }
+    return { state: undefined, blobs: new Map(), differs: undefined }
+  }
+  const state = decodeState(path, family, value)
+  const runs = new SortedRuns()
+  const { table } = memory
+  let records = 0
+  let checksum = 0
+  for (const range of [BINDINGS, DEPARTURES]) {
+    for await (const entries of level.entries(...range)) {
+      for (const [key, record] of entries) {
+        const ordinal = decodeRecord(table, path, key, record)
+        memory.adopt(ordinal)
+        runs.add(table.changeNumber(ordinal), ordinal)
+        records++
+        checksum = (checksum + checksumOf(record)) % 0x1_0000_0000
+      }
+    }
+  }
+  let at = 0
+  await runs.merge((number, ordinal) => {
+    if (number <= memory.index.newest || table.changedAt(ordinal) < at) {
+      throw damaged(path, `change ${number} does not follow the one before it`)
+    }
+    at = table.changedAt(ordinal)
+    memory.index.append(number, ordinal)
+  })
+  memory.restore(state)
+
+  const blobs = new Map<string, Buffer>()
+  let seals = 0
+  for await (const entries of level.entries(...BLOBS)) {
+    for (const [key, sealed] of entries) {
+      const name = blobName(key)
+      blobs.set(name, Buffer.from(decodeBlob(path, name, sealed)))
+      if (state.blobs[name] === sealOf(sealed)) seals++
+    }
+  }
+  const same =
+    records === state.records &&
+    checksum === state.checksum &&
+    seals === blobs.size &&
+    seals === Object.keys(state.blobs).length
+  return { state, blobs, differs: same ? undefined : { records, checksum } }
+}

@@ -1,0 +1,431 @@
+// The store as it serves: bindings, departures, the change index, chains and marks. All synchronous, no disk.
+import {
+  type Binding,
+  type BindingData,
+  BindingState,
+  type ChangeNumber,
+  type Family,
+  type LogicalSeconds,
+  sameOctets,
+  type UnixSeconds,
+} from '../binding.ts'
+import { BindingTable, checkOctets, Flag, Word } from './binding-table.ts'
+import { Chains } from './chains.ts'
+import { ChangeIndex } from './change-index.ts'
+import { sameSelectors, selectorKey } from './indexes.ts'
+import { KeyedHash } from './keyed-hash.ts'
+import { LinearHash } from './linear-hash.ts'
+import {
+  DEFAULT_RETENTION,
+  horizonAfter,
+  type PruneReason,
+  pruneReason,
+  type Retention,
+} from './retention.ts'
+import type { Change, ChangeBatch } from './store.ts'
+import { Unwritten } from './unwritten.ts'
+import { BindingView } from './view.ts'
+
+/** Index of clientId among the octet fields. */
+const CLIENT_ID = 1
+
+// Bounds of one call, so that none holds the event loop for more than a few milliseconds.
+const DEFAULT_VISIT = 16_384
+const PRUNE_VISIT = 32_768
+const PRUNE_REMOVALS = 4096
+const SCAN_VISIT = 65_536
+const OVERDUE_VISIT = 131_072
+const OVERDUE_FOUND = 4096
+
+export interface MemoryOptions {
+  readonly retention?: Partial<Retention> | undefined
+  /** The first end in a row of them was pruned for the number of ends, not for its age. */
+  readonly onPrunedByCount?: (() => void) | undefined
+  readonly hash?: KeyedHash
+}
+
+/** A scan over all bindings by ordinal; see {@link Memory.openScan}. */
+export interface BindingScan {
+  /**
+   * The next bindings, at most `limit`, after at most `visit` records looked at. Every binding that is there from the
+   * opening of the scan to its end comes exactly once, whatever changes meanwhile; it comes as it is when it is read.
+   */
+  next(limit: number, visit?: number): { readonly bindings: readonly Binding[]; readonly done: boolean }
+  close(): void
+}
+
+export class Memory {
+  readonly family: Family
+  readonly table: BindingTable
+  readonly unwritten: Unwritten
+  readonly index = new ChangeIndex()
+  readonly retention: Retention
+  readonly #onPrunedByCount: () => void
+  readonly #hash: KeyedHash
+  readonly #byClientId: Chains
+  /** Departures by address and selecting values. */
+  readonly #departures: LinearHash
+  readonly #counts = new Map<BindingState, number>()
+  #endedBindings = 0
+  #newestAt: LogicalSeconds = 0
+  #prunedThrough: ChangeNumber = 0
+  #horizon: LogicalSeconds | undefined
+  #horizonFloor: LogicalSeconds = 0
+  #pruneFrom: ChangeNumber = 0
+  #lastPrune: PruneReason | undefined
+  #round = 1
+  #overdueFrom = 1
+
+  constructor(family: Family, options: MemoryOptions = {}) {
+    this.family = family
+    this.#hash = options.hash ?? new KeyedHash()
+    const { seconds, maxEnded } = { ...DEFAULT_RETENTION, ...options.retention }
+    this.retention = { seconds, maxEnded }
+    this.#onPrunedByCount = options.onPrunedByCount ?? (() => {})
+    this.table = new BindingTable(family, this.#hash)
+    this.unwritten = new Unwritten(this.table)
+    this.#departures = new LinearHash(this.table.rows, Word.hash, Word.link)
+    this.#byClientId = new Chains(this.#hash, (ordinal, value) =>
+      this.table.hasOctets(ordinal, CLIENT_ID, value),
+    )
+    for (const state of Object.values(BindingState)) this.#counts.set(state, 0)
+  }
+
+  // ---- bindings
+
+  get(address: Uint8Array): Binding | undefined {
+    const ordinal = this.table.find(address)
+    return ordinal === 0 ? undefined : this.table.read(ordinal)
+  }
+
+  /** A view to be set on records by {@link BindingView.ordinal} or {@link seek}. */
+  view(): BindingView {
+    return new BindingView(this.table)
+  }
+
+  /** Sets `view` on the binding of this address. */
+  seek(view: BindingView, address: Uint8Array): boolean {
+    view.ordinal = this.table.find(address)
+    return view.ordinal !== 0
+  }
+
+  put(data: BindingData, at: LogicalSeconds): ChangeNumber {
+    if (!(at >= this.#newestAt && at <= 0xffffffff)) {
+      throw new RangeError(`change at second ${at} after one at second ${this.#newestAt}`)
+    }
+    checkOctets(data)
+    const { table, index } = this
+    let ordinal = table.find(data.address)
+    let chained = false
+    if (ordinal === 0) {
+      if (this.#departures.size > 0) this.#dropDeparture(data)
+      ordinal = table.allocate(data.address, 0)
+      table.enter(ordinal, data.address)
+      this.#count(data.state, 1)
+    } else {
+      chained = table.hasOctets(ordinal, CLIENT_ID, data.clientId)
+      if (!chained) this.#byClientId.remove(ordinal)
+      const state = table.state(ordinal)
+      if (this.#keepsSelectors(ordinal, data)) index.clear(table.changeNumber(ordinal))
+      else {
+        this.#dropDeparture(data)
+        this.#depart(ordinal, data, at)
+      }
+      if (state !== data.state) {
+        this.#count(state, -1)
+        this.#count(data.state, 1)
+      }
+    }
+    table.write(ordinal, data)
+    if (!chained) this.#byClientId.add(ordinal, data.clientId)
+    this.#newestAt = at
+    const number = index.newest + 1
+    table.setChange(ordinal, number, at)
+    index.append(number, ordinal)
+    this.unwritten.changed(ordinal)
+    return number
+  }
+
+  heldBy(clientId: Uint8Array): Binding[] {
+    const held: Binding[] = []
+    for (let at = this.#byClientId.first(clientId); at !== 0; at = this.#byClientId.next(at)) {
+      if (this.table.state(at) === BindingState.active) held.push(this.table.read(at))
+    }
+    return held
+  }
+
+  get counts(): ReadonlyMap<BindingState, number> {
+    return this.#counts
+  }
+
+  /** Bindings that are not active, and departures: what retention counts. */
+  get ended(): number {
+    return this.#endedBindings + this.#departures.size
+  }
+
+  get departures(): number {
+    return this.#departures.size
+  }
+
+  /** All bindings, in no set order. To be closed, also when it is not read to its end. */
+  openScan(): BindingScan {
+    const { table } = this
+    const release = table.ordinals.hold()
+    const last = table.ordinals.last
+    let at = 1
+    return {
+      next: (limit, visit = SCAN_VISIT) => {
+        const bindings: Binding[] = []
+        const end = Math.min(last, at + visit - 1)
+        for (; at <= end && bindings.length < limit; at++) {
+          if (table.isBinding(at)) bindings.push(table.read(at))
+        }
+        return { bindings, done: at > last }
+      },
+      close: release,
+    }
+  }
+
+  // ---- the change index
+
+  get newestChange(): ChangeNumber {
+    return this.index.newest
+  }
+
+  /** Time of the newest change; 0 = none. */
+  get newestAt(): LogicalSeconds {
+    return this.#newestAt
+  }
+
+  before(at: LogicalSeconds): ChangeNumber {
+    return this.index.before(at, (ordinal) => this.table.changedAt(ordinal))
+  }
+
+  changesAfter(after: ChangeNumber, limit: number, visit: number = DEFAULT_VISIT): ChangeBatch {
+    const changes: Change[] = []
+    const { table } = this
+    const through = this.index.scan(after, limit, visit, (ordinal) => {
+      const record = table.read(ordinal)
+      changes.push(
+        table.isDeparture(ordinal)
+          ? { kind: 'departure', departure: record }
+          : { kind: 'binding', binding: record },
+      )
+    })
+    return { changes, through, atEnd: through >= this.index.newest }
+  }
+
+  get prunedThrough(): ChangeNumber {
+    return this.#prunedThrough
+  }
+
+  get horizon(): LogicalSeconds | undefined {
+    return this.#horizon
+  }
+
+  /** What pruning alone demands of the horizon, also before there is one. */
+  get horizonFloor(): LogicalSeconds {
+    return this.#horizonFloor
+  }
+
+  raiseHorizon(at: LogicalSeconds): void {
+    this.#horizon = Math.max(at, this.#horizon ?? 0, this.#horizonFloor)
+    this.unwritten.onWork()
+  }
+
+  prune(now: LogicalSeconds): number {
+    const { table, index } = this
+    const candidates: number[] = []
+    const through = index.scan(this.#pruneFrom, PRUNE_REMOVALS, PRUNE_VISIT, (ordinal) => {
+      candidates.push(ordinal)
+    })
+    let dropped = 0
+    for (const ordinal of candidates) {
+      const at = table.changedAt(ordinal)
+      const reason = pruneReason(this.retention, now, at, this.ended)
+      if (reason === undefined) return dropped
+      const number = table.changeNumber(ordinal)
+      // What is active here can only come to an end further on: nothing up to this number will ever have to go.
+      this.#pruneFrom = number
+      const departure = table.isDeparture(ordinal)
+      if (!departure && table.state(ordinal) === BindingState.active) continue
+      if (reason === 'count' && this.#lastPrune !== 'count') this.#onPrunedByCount()
+      this.#lastPrune = reason
+      if (departure) this.#removeDeparture(ordinal)
+      else this.#removeBinding(ordinal)
+      this.#prunedThrough = number
+      this.#horizonFloor = Math.max(this.#horizonFloor, horizonAfter(at))
+      if (this.#horizon !== undefined) this.#horizon = Math.max(this.#horizon, this.#horizonFloor)
+      dropped++
+    }
+    this.#pruneFrom = Math.max(this.#pruneFrom, through)
+    return dropped
+  }
+
+  // ---- walks
+
+  clearMarks(): void {
+    this.#round++
+  }
+
+  mark(address: Uint8Array): void {
+    const ordinal = this.table.find(address)
+    if (ordinal !== 0) this.table.rows.set(ordinal, Word.mark, this.#round)
+  }
+
+  unmarked(from: number, limit: number): { readonly bindings: readonly Binding[]; readonly next: number } {
+    const { table } = this
+    const bindings: Binding[] = []
+    const last = table.ordinals.last
+    let at = Math.max(1, from)
+    const end = Math.min(last, at + SCAN_VISIT - 1)
+    for (; at <= end && bindings.length < limit; at++) {
+      if (
+        table.isBinding(at) &&
+        table.rows.get(at, Word.mark) !== this.#round &&
+        table.state(at) === BindingState.active
+      ) {
+        bindings.push(table.read(at))
+      }
+    }
+    return { bindings, next: at > last ? 0 : at }
+  }
+
+  // ---- time
+
+  overdue(before: UnixSeconds): Binding[] {
+    const { table } = this
+    const found: number[] = []
+    const last = table.ordinals.last
+    const all = Math.min(OVERDUE_VISIT, last + 1)
+    let passed = 0
+    for (let visited = 0; visited < all && passed <= last && found.length < OVERDUE_FOUND; ) {
+      if (this.#overdueFrom > last) this.#overdueFrom = 1
+      const step = table.overdueFrom(this.#overdueFrom, before, found, OVERDUE_FOUND)
+      passed += step.next - this.#overdueFrom
+      visited += step.visited
+      this.#overdueFrom = step.next
+    }
+    return found.map((ordinal) => table.read(ordinal))
+  }
+
+  // ---- loading: records come in any order but bindings before departures, then the index in order of number
+
+  /** Enters a record that has been filled in from the disk. */
+  adopt(ordinal: number): void {
+    const { table } = this
+    const address = table.address(ordinal)
+    this.#newestAt = Math.max(this.#newestAt, table.changedAt(ordinal))
+    if (table.isDeparture(ordinal)) {
+      this.#departures.insert(this.#departureHash(table.read(ordinal)), ordinal)
+      return
+    }
+    table.enter(ordinal, address)
+    this.#byClientId.add(ordinal, table.octets(ordinal, CLIENT_ID))
+    this.#count(table.state(ordinal), 1)
+    table.noteExpiry(ordinal)
+  }
+
+  restore(state: {
+    readonly prunedThrough: ChangeNumber
+    readonly horizon: LogicalSeconds | undefined
+    readonly horizonFloor: LogicalSeconds
+  }): void {
+    this.#prunedThrough = state.prunedThrough
+    this.#horizon = state.horizon
+    this.#horizonFloor = state.horizonFloor
+    this.index.skipTo(state.prunedThrough)
+  }
+
+  // ---- departures
+
+  #keepsSelectors(ordinal: number, data: BindingData): boolean {
+    const { table } = this
+    const chunk = table.rows.chunk(ordinal)
+    const at = table.rows.offset(ordinal)
+    // Nearly every change is a renewal: compared where it lies. What differs here may still select alike.
+    if (
+      chunk[at + Word.subnetId] === data.subnetId &&
+      ((chunk[at + Word.kind]! >>> 16) & 0xff) === data.prefixLength &&
+      (chunk[at + Word.flags]! & 0xffff) === data.hardwareType &&
+      table.hasOctets(ordinal, 0, data.hardwareAddress) &&
+      table.hasOctets(ordinal, CLIENT_ID, data.clientId) &&
+      table.hasOctets(ordinal, 3, data.relay)
+    ) {
+      return true
+    }
+    return sameSelectors(this.family, table.read(ordinal), data)
+  }
+
+  /**
+   * Leaves behind what the binding was, for those who select by it. An active holder's end comes now, just before the
+   * binding's own change. Where the binding had ended already, that end keeps its place in the index: whoever has not
+   * come by it would otherwise never learn of it, since the binding itself moves on under another holder.
+   */
+  #depart(ordinal: number, next: BindingData, at: LogicalSeconds): void {
+    const { table, index } = this
+    const departure = table.allocate(next.address, Flag.departure)
+    const number = table.changeNumber(ordinal)
+    const active = table.state(ordinal) === BindingState.active
+    table.move(ordinal, departure)
+    if (active) {
+      // Nobody said how it ended. RESET claims least: neither a release by the client nor the lapse of its time.
+      const kind = table.rows.get(departure, Word.kind)
+      table.rows.set(departure, Word.kind, (kind & ~0xff) | BindingState.reset)
+      const since = Math.max(table.rows.get(departure, Word.stateSince), next.stateSince)
+      table.rows.set(departure, Word.stateSince, Math.min(since, 0xffffffff))
+      index.clear(number)
+      table.setChange(departure, index.newest + 1, at)
+      index.append(index.newest + 1, departure)
+    } else index.replace(number, departure)
+    this.#departures.insert(this.#departureHash(table.read(departure)), departure)
+    this.unwritten.changed(departure)
+  }
+
+  #departureHash(data: BindingData): number {
+    return this.#hash.of(this.#departureKey(data))
+  }
+
+  #departureKey(data: BindingData): Uint8Array {
+    const selectors = selectorKey(this.family, data)
+    const key = new Uint8Array(data.address.length + selectors.length)
+    key.set(data.address)
+    key.set(selectors, data.address.length)
+    return key
+  }
+
+  /** The binding is about to have these selecting values: it tells of itself again. */
+  #dropDeparture(data: BindingData): void {
+    const key = this.#departureKey(data)
+    const hash = this.#hash.of(key)
+    for (let at = this.#departures.first(hash); at !== 0; at = this.#departures.next(at)) {
+      if (this.#departures.hashOf(at) !== hash || !this.table.hasAddress(at, data.address)) continue
+      if (!sameOctets(this.#departureKey(this.table.read(at)), key)) continue
+      this.#removeDeparture(at)
+      return
+    }
+  }
+
+  #removeDeparture(ordinal: number): void {
+    this.#departures.remove(ordinal)
+    this.#remove(ordinal)
+  }
+
+  #removeBinding(ordinal: number): void {
+    this.table.leave(ordinal)
+    this.#byClientId.remove(ordinal)
+    this.#count(this.table.state(ordinal), -1)
+    this.#remove(ordinal)
+  }
+
+  #remove(ordinal: number): void {
+    this.index.clear(this.table.changeNumber(ordinal))
+    this.table.empty(ordinal)
+    this.unwritten.removed(ordinal)
+  }
+
+  #count(state: BindingState, by: 1 | -1): void {
+    this.#counts.set(state, (this.#counts.get(state) ?? 0) + by)
+    if (state !== BindingState.active) this.#endedBindings += by
+  }
+}

@@ -1,0 +1,350 @@
+// The store with its disk behind: opened, checked, followed by a clock that never goes back.
+import { mkdir, readFile } from 'node:fs/promises'
+import { performance } from 'node:perf_hooks'
+import type {
+  Binding,
+  BindingData,
+  BindingState,
+  ChangeNumber,
+  Family,
+  LogicalSeconds,
+  UnixSeconds,
+} from '../binding.ts'
+import { type ClockStep, LogicalClock } from './clock.ts'
+import { Disk, NEVER_FOLLOWED } from './disk.ts'
+import { classicLevel, type Level } from './level.ts'
+import { load } from './load.ts'
+import { type BindingScan, Memory } from './memory.ts'
+import type { StoreState } from './record.ts'
+import type { Retention } from './retention.ts'
+import type { BindingStore, ChangeBatch, FeedPosition } from './store.ts'
+import { damaged, StoreError } from './store-error.ts'
+import type { BindingView } from './view.ts'
+
+/** What the operator should hear of. */
+export type StoreAlarm =
+  /** Writing fails; the store serves from memory and goes on trying. */
+  | { readonly kind: 'write-failed'; readonly error: StoreError; readonly attempt: number }
+  | { readonly kind: 'write-recovered' }
+  /** The wall clock was moved; L follows it forth at once, and waits for it where it went back. */
+  | { readonly kind: 'clock-step'; readonly step: ClockStep }
+  /** More ends than retention allows by number: the horizon moves before its time. */
+  | { readonly kind: 'pruned-by-count'; readonly maxEnded: number }
+  /** After a power loss the disk was not as it should be; a walk has to put it right. */
+  | { readonly kind: 'incomplete-after-power-loss'; readonly path: string }
+
+export interface OpenStoreOptions {
+  /** Directory of this store alone; made if it is not there. */
+  readonly path: string
+  readonly family: Family
+  readonly retention?: Partial<Retention> | undefined
+  /** The wall clock, seconds since 1970; fractions allowed. */
+  readonly wall: () => number
+  readonly alarm?: ((alarm: StoreAlarm) => void) | undefined
+  /** Drop what is there, damaged or not, and begin anew. */
+  readonly rebuild?: boolean | undefined
+  /** A step of the wall clock by more than this many seconds raises an alarm. */
+  readonly stepBoundSeconds?: number | undefined
+  /** Seconds that the persisted mark of the clock runs ahead. */
+  readonly clockAheadSeconds?: number | undefined
+
+  // For tests
+  readonly monotonic?: (() => number) | undefined
+  readonly level?: Level | undefined
+  readonly bootId?: string | undefined
+  readonly batchRecords?: number | undefined
+  readonly gatherMilliseconds?: number | undefined
+  readonly retryMilliseconds?: number | undefined
+}
+
+/** How the store was found; the follower decides by it whether older start times can still be answered. */
+export interface OpenReport {
+  /** There was no store. */
+  readonly wasNew: boolean
+  /** The last stop was a clean one: nothing shown was lost. */
+  readonly wasClean: boolean
+  /** The machine has not been started since. */
+  readonly sameBoot: boolean
+  /** False only after a power loss: records are missing or older than they should be, the horizon is gone, a walk is pending. */
+  readonly intact: boolean
+  readonly bindings: number
+  readonly departures: number
+  readonly milliseconds: number
+}
+
+/** Small named values kept beside the bindings: the last accepted configuration, the server's identity, subnets. */
+export interface Blobs {
+  get(name: string): Buffer | undefined
+  /** Kept at once in memory, and on disk with the next batch; undefined deletes. */
+  set(name: string, octets: Uint8Array | undefined): void
+}
+
+/** Where the machine's boot has an id. */
+const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id'
+
+/**
+ * Opens or makes the store in `path`.
+ * @throws StoreError with a sentence for the operator: locked, damaged, of another family, of a newer version.
+ */
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  const { path, family, wall } = options
+  const started = performance.now()
+  const alarm = options.alarm ?? (() => {})
+  const bootId = options.bootId ?? (await readBootId())
+  const level = options.level ?? classicLevel(path)
+  if (options.level === undefined) await makeDirectory(path)
+  const memory = new Memory(family, {
+    retention: options.retention,
+    onPrunedByCount: () => alarm({ kind: 'pruned-by-count', maxEnded: memory.retention.maxEnded }),
+  })
+  if (options.rebuild === true) await level.restart()
+  else await level.open()
+  try {
+    const { state, blobs, differs } = await load(level, path, family, memory)
+    const wasClean = state?.clean ?? false
+    const sameBoot = state !== undefined && bootId !== '' && state.bootId === bootId
+    if (differs !== undefined && state !== undefined) {
+      // Only a power loss may take writes back: LevelDB's log is with the operating system until then.
+      if (wasClean || sameBoot) {
+        throw damaged(path, `records are missing or old (${differs.records} found, ${state.records} written)`)
+      }
+      alarm({ kind: 'incomplete-after-power-loss', path })
+      memory.restore({ ...state, horizon: undefined })
+    }
+    const clock = new LogicalClock({
+      wall,
+      monotonic: options.monotonic ?? (() => performance.now() / 1000),
+      persistedMark: Math.max(state?.clockMark ?? 0, memory.newestAt),
+      ahead: options.clockAheadSeconds,
+      stepBound: options.stepBoundSeconds,
+      onStep: (step) => alarm({ kind: 'clock-step', step }),
+      onWanted: () => disk.kick(),
+    })
+    const disk: Disk = new Disk({
+      path,
+      level,
+      memory,
+      clock,
+      bootId,
+      committed: committedState(family, state, differs),
+      blobs,
+      onFailed: (error, attempt) => alarm({ kind: 'write-failed', error, attempt }),
+      onRecovered: () => alarm({ kind: 'write-recovered' }),
+      batchRecords: options.batchRecords,
+      gatherMilliseconds: options.gatherMilliseconds,
+      retryMilliseconds: options.retryMilliseconds,
+    })
+    if (differs !== undefined) {
+      for (const name of new Set([...blobs.keys(), ...Object.keys(state?.blobs ?? {})])) {
+        disk.setBlob(name, blobs.get(name))
+      }
+    }
+    const store = new Store(memory, disk, clock, path, {
+      wasNew: state === undefined,
+      wasClean,
+      sameBoot,
+      intact: differs === undefined,
+      bindings: memory.table.size,
+      departures: memory.departures,
+      milliseconds: Math.round(performance.now() - started),
+    })
+    // From here on a stop is unclean, and the clock has a mark to run up to.
+    await disk.flush()
+    return store
+  } catch (error) {
+    await level.close()
+    throw error
+  }
+}
+
+/** The store: {@link BindingStore} in memory, with the disk behind it. */
+export class Store implements BindingStore {
+  readonly family: Family
+  readonly path: string
+  readonly openReport: OpenReport
+  /** L: where change times and base-times are read. */
+  readonly clock: LogicalClock
+  readonly meta: Blobs
+  readonly #memory: Memory
+  readonly #disk: Disk
+  #closed = false
+
+  constructor(memory: Memory, disk: Disk, clock: LogicalClock, path: string, openReport: OpenReport) {
+    this.family = memory.family
+    this.path = path
+    this.openReport = openReport
+    this.clock = clock
+    this.#memory = memory
+    this.#disk = disk
+    this.meta = {
+      get: (name) => disk.blob(name),
+      set: (name, octets) => {
+        this.#mustBeOpen()
+        disk.setBlob(name, octets)
+      },
+    }
+  }
+
+  get(address: Uint8Array): Binding | undefined {
+    return this.#memory.get(address)
+  }
+
+  put(data: BindingData, at: LogicalSeconds): ChangeNumber {
+    this.#mustBeOpen()
+    return this.#memory.put(data, at)
+  }
+
+  heldBy(clientId: Uint8Array): Binding[] {
+    return this.#memory.heldBy(clientId)
+  }
+
+  get counts(): ReadonlyMap<BindingState, number> {
+    return this.#memory.counts
+  }
+
+  /** Ended bindings and departures kept. */
+  get ended(): number {
+    return this.#memory.ended
+  }
+
+  /** A view to read bindings where they lie; see {@link BindingView} for what must not be done with it. */
+  view(): BindingView {
+    return this.#memory.view()
+  }
+
+  /** Sets `view` on the binding of this address; false = there is none. */
+  seek(view: BindingView, address: Uint8Array): boolean {
+    return this.#memory.seek(view, address)
+  }
+
+  /** All bindings in slices, in no set order; see {@link BindingScan}. */
+  openScan(): BindingScan {
+    return this.#memory.openScan()
+  }
+
+  get newestChange(): ChangeNumber {
+    return this.#memory.newestChange
+  }
+
+  before(at: LogicalSeconds): ChangeNumber {
+    return this.#memory.before(at)
+  }
+
+  changesAfter(after: ChangeNumber, limit: number, visit?: number): ChangeBatch {
+    return this.#memory.changesAfter(after, limit, visit)
+  }
+
+  get prunedThrough(): ChangeNumber {
+    return this.#memory.prunedThrough
+  }
+
+  get horizon(): LogicalSeconds | undefined {
+    return this.#memory.horizon
+  }
+
+  raiseHorizon(at: LogicalSeconds): void {
+    this.#mustBeOpen()
+    this.#memory.raiseHorizon(at)
+  }
+
+  prune(now: LogicalSeconds): number {
+    this.#mustBeOpen()
+    return this.#memory.prune(now)
+  }
+
+  clearMarks(): void {
+    this.#memory.clearMarks()
+  }
+
+  mark(address: Uint8Array): void {
+    this.#memory.mark(address)
+  }
+
+  unmarked(from: number, limit: number): { readonly bindings: readonly Binding[]; readonly next: number } {
+    return this.#memory.unmarked(from, limit)
+  }
+
+  overdue(before: UnixSeconds): Binding[] {
+    return this.#memory.overdue(before)
+  }
+
+  get position(): FeedPosition {
+    return this.#disk.position
+  }
+
+  set position(position: FeedPosition) {
+    this.#mustBeOpen()
+    this.#disk.position = position
+  }
+
+  /** Records that memory has and the disk has not. */
+  get unwritten(): number {
+    return this.#memory.unwritten.length
+  }
+
+  /** Writes fail; bindings are served from memory. */
+  get diskFails(): boolean {
+    return this.#disk.failing
+  }
+
+  flush(): Promise<void> {
+    return this.#disk.flush()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#disk.close()
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new StoreError('ALQ_STORE_CLOSED', this.path, 'is closed')
+  }
+}
+
+function committedState(
+  family: Family,
+  state: StoreState | undefined,
+  differs: { readonly records: number; readonly checksum: number } | undefined,
+): StoreState {
+  if (state === undefined) {
+    return {
+      family,
+      serial: 0,
+      position: NEVER_FOLLOWED,
+      horizon: undefined,
+      horizonFloor: 0,
+      prunedThrough: 0,
+      clockMark: 0,
+      clean: false,
+      bootId: '',
+      records: 0,
+      checksum: 0,
+      blobs: {},
+    }
+  }
+  if (differs === undefined) return state
+  return { ...state, ...differs, horizon: undefined, position: { ...state.position, walkPending: true } }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o750 })
+  } catch (cause) {
+    throw new StoreError(
+      'ALQ_STORE_OPEN',
+      path,
+      `cannot be made (${cause instanceof Error ? cause.message : cause})`,
+      { cause },
+    )
+  }
+}
+
+async function readBootId(): Promise<string> {
+  try {
+    return (await readFile(BOOT_ID_FILE, 'utf8')).trim()
+  } catch {
+    // Without one, no two boots are the same: the careful reading.
+    return ''
+  }
+}
