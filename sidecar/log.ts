@@ -340,7 +340,7 @@ function wrap(logger: pino.Logger, flush: () => void): Log {
     const redacts = level !== 'debug' && level !== 'trace'
     log[name] = (fields: Record<string, unknown>) => {
       if (!logger.isLevelEnabled(level)) return
-      logger[level]({ event, ...presentable(fields, redacts) }, text(fields))
+      logger[level]({ ...presentable(fields, redacts), event }, text(fields))
     }
   }
   return log as Log

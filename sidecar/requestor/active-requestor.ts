@@ -11,6 +11,9 @@ const CONNECT_TIMEOUT_SECONDS = 10
 /** Events that may wait for a consumer before the socket is no longer read. */
 const MAX_WAITING_EVENTS = 4096
 
+const NOT_SERVED =
+  'without an answer: it does not permit this requestor, has Active Leasequery off, or wants TLS'
+
 export const defaultPorts = { 4: 67, 6: 547 } as const
 
 export interface ActiveRequestorOptions {
@@ -181,7 +184,7 @@ export class ActiveRequestor implements AsyncIterable<RequestorEvent> {
       ? cause === undefined
         ? 'without a word'
         : `(${reasonOf(cause)})`
-      : 'without an answer: it does not permit this requestor, has Active Leasequery off, or wants TLS'
+      : NOT_SERVED
     return new SidecarError('ALQ_SERVER_CLOSED', { ...this.#peer, when }, { cause })
   }
 
@@ -211,7 +214,12 @@ function open(options: ActiveRequestorOptions): Promise<Socket> {
     socket.setTimeout(CONNECT_TIMEOUT_SECONDS * 1000, () =>
       fail(`no answer within ${CONNECT_TIMEOUT_SECONDS} s`),
     )
-    socket.once('error', (error) => fail(describe(error), error))
+    socket.once('error', (error) => {
+      // Accepted and reset before we could speak: as if closed a moment later.
+      if (codeOf(error) !== 'ECONNRESET') fail(describe(error), error)
+      else
+        reject(new SidecarError('ALQ_SERVER_CLOSED', { address, port, when: NOT_SERVED }, { cause: error }))
+    })
     socket.once('connect', () => {
       socket.removeAllListeners('error')
       socket.removeAllListeners('timeout')
@@ -226,7 +234,6 @@ function describe(error: Error): string {
     ENOTFOUND: 'no host has this name',
     EHOSTUNREACH: 'the host cannot be reached',
     ENETUNREACH: 'the network cannot be reached',
-    ECONNRESET: 'the connection was reset',
   }
   return texts[codeOf(error)] ?? reasonOf(error)
 }

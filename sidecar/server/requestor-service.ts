@@ -388,9 +388,8 @@ export class RequestorService implements ConnectionHost {
   }
 
   #reject(socket: Socket, address: string, reason: string): void {
-    // A reset, at once: nothing was exchanged, and nothing of a stranger's should linger here.
     socket.on('error', () => {})
-    socket.resetAndDestroy()
+    socket.destroy()
     this.#rejected.run(performance.now(), (suppressed) =>
       this.#log.requestorRejected({ requestor: address, reason, suppressed }),
     )
