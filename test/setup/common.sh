@@ -137,7 +137,7 @@ build_addon() {
 build_hook() {
   [ -f kea-hook/build-hook.sh ] || fail "kea-hook/build-hook.sh is missing from this checkout."
   mkdir -p "$(dirname "$2")"
-  step "building the hook for $3" bash kea-hook/build-hook.sh "$1" "$2"
+  step "building the hook for $3 (a minute or two when it has changed)" bash kea-hook/build-hook.sh "$1" "$2"
 }
 
 # The version of the Kea whose headers are under a root ("/" or a folder); empty if there is none.
@@ -168,27 +168,30 @@ build_hook_for_machine() {
 
 dotted() { printf '%d.%d.%d' $(($1 / 10000)) $(($1 / 100 % 100)) $(($1 % 100)); }
 
-# Everything that the tests, the demo and the benchmark run on: prepare LABORATORY; with "allow-missing", what the
-# machine cannot host is left out and said.
+# Everything that the tests, the demo and the benchmark run on. With "allow-missing", what this machine cannot host is
+# left out, and said.
 prepare_laboratory() {
-  local allow_missing=${1:-} name
+  local hosts_roots='' name
   begin_log
   say "Set-up (log: build/setup.log)"
   require_node
-  system_packages "${build_packages[@]}"
+  if can_host_roots; then
+    hosts_roots=yes
+  elif [ "${1:-}" = allow-missing ]; then
+    say "  this machine cannot host the test Keas ($cannot_host); tests that need them are skipped"
+  else
+    fail "This machine cannot host the test Keas: $cannot_host."
+  fi
+  system_packages "${build_packages[@]}" ${hosts_roots:+"${laboratory_packages[@]}"}
   lock "$project/build/setup.lock"
   npm_packages
   build_typescript
   build_addon
-  if [ "$allow_missing" = allow-missing ] && ! can_host_roots; then
-    say "  this machine cannot host the test Keas ($cannot_host); tests that need them will be skipped"
-  else
-    can_host_roots || fail "This machine cannot host the test Keas: $cannot_host."
-    system_packages "${laboratory_packages[@]}"
+  if [ -n "$hosts_roots" ]; then
     make_roots
     for name in "${root_names[@]}"; do
       build_hook "$roots/$name" "$project/build/kea-hook/$name/libdhcp_lease_feed.so" \
-        "Kea $(dotted "$(kea_hooks_version "$roots/$name")") ($name)"
+        "Kea $(dotted "$(kea_hooks_version "$roots/$name")") in $name"
     done
   fi
   unlock
