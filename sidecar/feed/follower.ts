@@ -34,6 +34,7 @@ import {
   type FeedEvent,
   type FeedMessage,
   type FeedReply,
+  type FeedReport,
   type FeedRequest,
   type Heartbeat,
   type Hello,
@@ -269,6 +270,13 @@ export class Follower {
     if (this.#unproven) this.#store.raiseHorizon(this.#clock())
   }
 
+  /** Tells Kea how it goes. Whether the report arrives is of no matter: the next one follows. */
+  sendReport(report: FeedReport): void {
+    const id = this.#asker.nextId()
+    const body = { kind: 'report', report } as const
+    this.#outputs.push({ kind: 'request', request: { id, epoch: this.#asker.epoch, body } })
+  }
+
   /** Kea's clock, Unix seconds; undefined until it has been heard. */
   keaNow(now: number): UnixSeconds | undefined {
     return this.#keaClock.now(now)
@@ -315,6 +323,7 @@ export class Follower {
       this.#refusal = refusal
       this.#epoch = ''
       this.#asker.cancelAll()
+      this.#asker.epoch = epoch // For the report that says so.
       this.#trouble('hello', refusal)
       this.#asker.askLater({ kind: 'hello' }, now)
       return
