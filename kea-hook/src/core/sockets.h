@@ -19,13 +19,13 @@
 namespace lease_feed {
 
 /// Connections of all followers together, to each socket. Kea's select() knows no more than 1024 descriptors in all.
-constexpr int kMostConnections = 64;
+constexpr int kMostConnections = 32;
 /// Subscriptions of all followers together. Each costs memory in Kea, and a follower needs one.
 constexpr int kMostSubscriptions = 1024;
 /// Octets of the longest request. A Report with all its problems is below it.
 constexpr int kMostRequestOctets = 64 * 1024;
 /// Batches of at most 64 KiB that wait for one follower, in Kea's memory.
-constexpr int kPublishQueue = 64;
+constexpr int kPublishQueue = 128;
 /// Replies that wait for one asker.
 constexpr int kReplyQueue = 16;
 

@@ -1,0 +1,308 @@
+// The whole core over its sockets, with libzmq at the other end.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <set>
+#include <thread>
+
+#include <protozero/pbf_reader.hpp>
+
+#include "check.h"
+#include "fakes.h"
+#include "feed.h"
+
+using namespace lease_feed;
+
+namespace {
+
+class Directory {
+public:
+    Directory() {
+        char name[] = "/tmp/lease-feed-test-XXXXXX";
+        if (::mkdtemp(name) == nullptr) throw std::runtime_error("mkdtemp");
+        path_ = name;
+    }
+    ~Directory() {
+        for (const char* file : {"/f", "/f-sync", "/f.lock", "/keys"}) ::unlink((path_ + file).c_str());
+        ::rmdir(path_.c_str());
+    }
+    std::string path(const std::string& file) const { return path_ + "/" + file; }
+    std::string endpoint() const { return "ipc://" + path_ + "/f"; }
+
+private:
+    std::string path_;
+};
+
+// Runs jobs at once, on the thread that posts them.
+class DirectMain final : public MainThread {
+public:
+    void post(std::function<void()> job) override { job(); }
+};
+
+struct Stage {
+    Directory directory;
+    fakes::Log log;
+    DirectMain main;
+    fakes::Leases leases;
+    FeedSettings settings;
+    Stage() {
+        settings.endpoint = directory.endpoint();
+        settings.ring_events = 4096;
+        settings.ring_octets = 1 << 20;
+    }
+    std::unique_ptr<Feed> make() { return std::make_unique<Feed>(settings, Identity{}, leases, main, log); }
+};
+
+// Subscribes and follows batches, counting gaps.
+class Subscriber {
+public:
+    explicit Subscriber(const std::string& endpoint) : context_(zmq_ctx_new()), socket_(zmq_socket(context_, ZMQ_SUB)) {
+        const int linger = 0, timeout = 10000;
+        zmq_setsockopt(socket_, ZMQ_LINGER, &linger, sizeof linger);
+        zmq_setsockopt(socket_, ZMQ_RCVTIMEO, &timeout, sizeof timeout);
+        zmq_setsockopt(socket_, ZMQ_SUBSCRIBE, "", 0);
+        zmq_connect(socket_, endpoint.c_str());
+    }
+    ~Subscriber() {
+        zmq_close(socket_);
+        zmq_ctx_term(context_);
+    }
+    // @return false when nothing came in time
+    bool receive() {
+        zmq_msg_t message;
+        zmq_msg_init(&message);
+        if (zmq_msg_recv(&message, socket_, 0) < 0) return false;
+        protozero::pbf_reader frame(static_cast<const char*>(zmq_msg_data(&message)), zmq_msg_size(&message));
+        while (frame.next()) {
+            protozero::pbf_reader body = frame.get_message();
+            std::uint64_t number = 0, events = 0;  // field 2: first_seq, or last_seq of a heartbeat
+            while (body.next()) {
+                if (body.tag() == 1) epoch = body.get_bytes();
+                else if (body.tag() == 2) number = body.get_uint64();
+                else if (body.tag() == 4 && frame.tag() == 1) {
+                    body.skip();
+                    ++events;
+                } else body.skip();
+            }
+            if (frame.tag() == 2) {
+                ++heartbeats;
+                heartbeat_last = number;
+                continue;
+            }
+            if (next != 0 && number != next) lost += number - next;
+            if (first == 0) first = number;
+            next = number + events;
+            got += events;
+            largest = std::max(largest, events);
+        }
+        zmq_msg_close(&message);
+        return true;
+    }
+    std::string epoch;
+    std::uint64_t first = 0, next = 0, got = 0, lost = 0, heartbeats = 0, heartbeat_last = 0, largest = 0;
+
+private:
+    void* context_;
+    void* socket_;
+};
+
+std::uint64_t publishOne(Feed& feed, std::uint32_t n) {
+    const std::string address{10, 0, static_cast<char>(n >> 8), static_cast<char>(n)};
+    LeaseView lease;
+    lease.address = address;
+    lease.valid_lifetime = n;
+    PacketView packet;
+    packet.message_type = 3;
+    packet.options = "options";
+    return feed.publish(Operation::update, lease, Origin::client, &packet);
+}
+
+void publishesInOrder() {
+    Stage stage;
+    auto feed = stage.make();
+    feed->start();
+    Subscriber subscriber(stage.settings.endpoint);
+    CHECK(subscriber.receive() && subscriber.heartbeats == 1);
+    constexpr std::uint64_t each = 20000;
+    std::atomic<std::uint64_t> read{0};
+    std::vector<std::thread> producers;
+    for (int p = 0; p < 3; ++p) {
+        producers.emplace_back([&] {
+            for (std::uint32_t i = 0; i < each; ++i) {
+                const std::uint64_t seq = publishOne(*feed, i);
+                // Not faster than the follower: this case shows order, the next one overflow.
+                while (seq > read.load() + 1000) std::this_thread::yield();
+            }
+        });
+    }
+    while (subscriber.next != 3 * each + 1 && subscriber.receive()) {
+        if (subscriber.next != 0) read.store(subscriber.next - 1);
+    }
+    for (auto& producer : producers) producer.join();
+    CHECK(subscriber.first == 1 && subscriber.got == 3 * each && subscriber.lost == 0);
+    CHECK(subscriber.largest <= 256);
+    const FeedStatus status = feed->status();
+    CHECK(status.last_seq == 3 * each && status.overwritten == 0);
+    while (subscriber.heartbeat_last != 3 * each && subscriber.receive()) {
+    }
+    CHECK(subscriber.heartbeat_last == 3 * each);
+    CHECK(feed->status().published == 3 * each);
+}
+
+void countsWhatItOverwrites() {
+    Stage stage;
+    stage.settings.ring_events = 100;
+    auto feed = stage.make();
+    for (std::uint32_t i = 0; i < 1000; ++i) publishOne(*feed, i);  // nobody publishes yet
+    feed->start();
+    feed->stop();
+    const FeedStatus status = feed->status();
+    CHECK(status.last_seq == 1000 && status.oldest_seq == 901);
+    CHECK(status.overwritten == 900 && status.published == 100);
+    CHECK(stage.log.count("LEASE_FEED_RING_OVERWRITTEN 900 events") == 1);
+}
+
+void ownsItsPath() {
+    Stage stage;
+    auto feed = stage.make();
+    feed->start();
+    struct stat about {};
+    CHECK(::stat(stage.directory.path("f").c_str(), &about) == 0 && (about.st_mode & 0777) == 0660);
+    CHECK(::stat(stage.directory.path("f-sync").c_str(), &about) == 0 && (about.st_mode & 0777) == 0660);
+    auto second = stage.make();
+    std::string what;
+    try {
+        second->start();
+    } catch (const FeedError& error) {
+        what = error.what();
+    }
+    CHECK(what.find(stage.directory.path("f.lock")) != std::string::npos);
+    CHECK(what.find("process " + std::to_string(::getpid())) != std::string::npos);
+    feed->stop();
+    CHECK(::stat(stage.directory.path("f").c_str(), &about) != 0 && ::stat(stage.directory.path("f.lock").c_str(), &about) != 0);
+    second->start();
+    second->stop();
+    second->stop();
+}
+
+void saysWhatIsWrongWithAnEndpoint() {
+    const auto whatOf = [](const std::string& endpoint, const std::string& keys = {}) -> std::string {
+        Stage stage;
+        stage.settings.endpoint = endpoint;
+        stage.settings.curve_secret_key_file = keys;
+        try {
+            stage.make()->start();
+        } catch (const FeedError& error) {
+            return error.what();
+        }
+        return {};
+    };
+    CHECK(whatOf("ipc:///nowhere/at/all/dhcp4").find("'/nowhere/at/all' does not exist") != std::string::npos);
+    CHECK(whatOf("ipc://relative").find("absolute") != std::string::npos);
+    CHECK(whatOf("udp://x").find("neither") != std::string::npos);
+    CHECK(whatOf("tcp://127.0.0.1:5555").find("CURVE key file") != std::string::npos);
+    CHECK(whatOf("tcp://127.0.0.1", "/nowhere").find("port") != std::string::npos);
+    CHECK(whatOf("tcp://127.0.0.1:0", "/nowhere").find("port") != std::string::npos);
+    CHECK(whatOf("tcp://127.0.0.1:5555", "/nowhere").find("'/nowhere'") != std::string::npos);
+    CHECK(whatOf("ipc:///tmp/" + std::string(120, 'x')).find("longer") != std::string::npos);
+}
+
+void blocksSignalsAndInheritsNothing() {
+    std::set<int> before;
+    for (int fd = 0; fd < 200; ++fd) {
+        if (::fcntl(fd, F_GETFD) >= 0) before.insert(fd);
+    }
+    Stage stage;
+    auto feed = stage.make();
+    feed->start();
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+    CHECK(sigismember(&mask, SIGTERM) == 0);
+    int descriptors = 0, inherited = 0;
+    for (int fd = 3; fd < 200; ++fd) {
+        const int flags = ::fcntl(fd, F_GETFD);
+        if (flags < 0) continue;
+        ++descriptors;
+        if ((flags & FD_CLOEXEC) == 0 && before.count(fd) == 0) ++inherited;
+    }
+    CHECK(descriptors > 3);
+    CHECK(inherited == 0);
+}
+
+void startsAgain() {
+    Stage stage;
+    auto feed = stage.make();
+    publishOne(*feed, 1);
+    feed->start();
+    CHECK([&] {
+        try {
+            feed->start();
+        } catch (const FeedError&) {
+            return true;
+        }
+        return false;
+    }());
+    const std::string epoch = feed->status().epoch_hex;
+    feed->stop();
+    publishOne(*feed, 2);
+    feed->start();
+    Subscriber subscriber(stage.settings.endpoint);
+    CHECK(subscriber.receive());
+    while (subscriber.heartbeat_last != 2 && subscriber.receive()) {
+    }
+    CHECK(subscriber.heartbeat_last == 2);
+    CHECK(feed->status().epoch_hex == epoch);
+    CHECK(stage.make()->status().epoch_hex != epoch);
+}
+
+void isNotHeldUpByWhoDoesNotRead() {
+    Stage stage;
+    auto feed = stage.make();
+    feed->start();
+    void* context = zmq_ctx_new();
+    void* lazy = zmq_socket(context, ZMQ_SUB);
+    const int one = 1, zero = 0;
+    zmq_setsockopt(lazy, ZMQ_RCVHWM, &one, sizeof one);
+    zmq_setsockopt(lazy, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(lazy, ZMQ_SUBSCRIBE, "", 0);
+    zmq_connect(lazy, stage.settings.endpoint.c_str());
+    Subscriber eager(stage.settings.endpoint);
+    CHECK(eager.receive());
+    std::uint64_t seq = 0;
+    for (std::uint32_t i = 0; i < 200000; ++i) {
+        seq = publishOne(*feed, i);
+        if (i % 1000 == 0) {
+            while (eager.next + 2000 < seq && eager.receive()) {
+            }
+        }
+    }
+    while (eager.heartbeat_last != seq && eager.receive()) {
+    }
+    CHECK(eager.heartbeat_last == seq);
+    const auto before = std::chrono::steady_clock::now();
+    feed->stop(200);
+    CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(5));
+    zmq_close(lazy);
+    zmq_ctx_term(context);
+}
+
+}  // namespace
+
+int main() {
+    return check::run({
+        {"publishes events of several threads in order and without gaps", publishesInOrder},
+        {"counts and logs what was overwritten before it could be published", countsWhatItOverwrites},
+        {"owns its path: a second feed is told who holds it", ownsItsPath},
+        {"says what is wrong with an endpoint", saysWhatIsWrongWithAnEndpoint},
+        {"leaves the caller's signals alone and no descriptor to children", blocksSignalsAndInheritsNothing},
+        {"starts again under the same epoch", startsAgain},
+        {"is not held up by a subscriber that does not read", isNotHeldUpByWhoDoesNotRead},
+    });
+}
