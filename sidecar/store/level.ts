@@ -54,7 +54,15 @@ export function classicLevel(path: string): Level {
   return {
     open,
     close,
-    write: (operations, sync) => opened().batch([...operations], { sync }),
+    async write(operations, sync) {
+      // Chained, since batch(array) costs the event loop ten times as much for each operation.
+      const batch = opened().batch()
+      for (const operation of operations) {
+        if (operation.type === 'put') batch.put(operation.key, operation.value)
+        else batch.del(operation.key)
+      }
+      await batch.write({ sync })
+    },
     read: (key) => opened().get(key),
     async *entries(from, to) {
       const iterator = opened().iterator({ gte: from, lt: to, highWaterMarkBytes: 1 << 20 })
