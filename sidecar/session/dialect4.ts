@@ -242,11 +242,9 @@ function tell(reply: ReplyContext, change: ActiveChange, moment: Moment): Told |
   const { departure, current } = change
   // DHCPv4 speaks about addresses: where the requestor is shown the present holder, that message says it all.
   if (!reply.shows(departure) || (current !== undefined && reply.shows(current))) return undefined
-  return {
-    data: departure,
-    state: departure.state === BindingState.active ? BindingState.reset : departure.state,
-    inStateFor: moment.now - departure.changedAt,
-  }
+  return departure.state === BindingState.active
+    ? { data: departure, state: BindingState.reset, inStateFor: moment.now - departure.changedAt }
+    : { data: departure, state: departure.state, inStateFor: moment.keaNow - departure.stateSince }
 }
 
 function toldNow(binding: Binding, moment: Moment): Told {

@@ -20,6 +20,11 @@ export interface Limits {
   readonly tlsSeconds: number
   /** Seconds a requestor that was refused TLS may take to close before we do. */
   readonly refusedSeconds: number
+  /**
+   * Seconds by which a start time may be ahead of L before it counts as of another clock, about which nothing is known:
+   * DataMissing. A requestor's first start time may be from its own clock.
+   */
+  readonly futureSeconds: number
   /** Changes asked for in one read: what a connection sends in one go before others have their turn. */
   readonly batchChanges: number
   /** Longest message sent, in octets. A frame of it fits one TLS record of 16384 octets (RFC 7724 section 5.1). */
@@ -34,6 +39,7 @@ export const defaultLimits: Limits = {
   activeIdleSeconds: 60,
   tlsSeconds: 30,
   refusedSeconds: 5,
+  futureSeconds: 5,
   batchChanges: 200,
   maxReply: 16382,
 }

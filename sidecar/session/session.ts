@@ -309,7 +309,7 @@ export class Session {
     if (since === undefined) {
       this.#follow(run, new ActiveCursor(newest, undefined, moment.now))
       this.#tell(run, 'accepted', '', moment.now, moment)
-    } else if (!complete || since > moment.now) {
+    } else if (!complete || since > moment.now + this.#settings.limits.futureSeconds) {
       // A start time ahead of L is of another server or another life of this one: nothing is known about it.
       const reason = complete
         ? 'the start time lies in the future'
