@@ -37,6 +37,11 @@ export const daemonFlags: readonly Flag[] = [
     meaning: 'serve nothing without TLS, whatever tls.mode the feed brings',
   },
   {
+    name: '--rebuild',
+    meaning:
+      'drop what is stored, damaged or not, and read all leases from Kea anew; history begins anew, too',
+  },
+  {
     name: '--log-level',
     value: 'LEVEL',
     byDefault: 'info',
@@ -57,6 +62,7 @@ export interface DaemonSettings {
   readonly stateDir: string
   readonly listen: ReadonlyMap<Family, readonly ListenOverride[]>
   readonly requireTls: boolean
+  readonly rebuild: boolean
   readonly logLevel: LogLevel
 }
 
@@ -78,6 +84,7 @@ export function parseDaemonFlags(argv: readonly string[]): DaemonCommand {
       stateDir: given.get('--state-dir')?.[0] ?? DEFAULT_STATE_DIR,
       listen: readListen(given.get('--listen') ?? []),
       requireTls: given.has('--require-tls'),
+      rebuild: given.has('--rebuild'),
       logLevel: readLevel(given.get('--log-level')?.[0] ?? 'info'),
     },
   }
@@ -128,7 +135,7 @@ function readLevel(level: string): LogLevel {
 /** Exit codes of the daemon. */
 export const exitCodes = {
   0: 'stopped as asked',
-  1: 'cannot run: state directory, store or feed endpoint',
+  1: 'cannot run (state directory, store or feed endpoint), or not stopped cleanly',
   2: 'a flag is wrong',
 } as const
 

@@ -135,14 +135,26 @@ export const logLines = {
   feedSilent: line<{ seconds: number }>(
     'warn',
     'feed.silent',
-    'No heartbeat of the hook: Kea is down or the feed is cut. Bulk is served from the store; Active connections end with QueryTerminated until it is back.',
-    (f) => `nothing heard from Kea for ${f.seconds} s: Active Leasequery is suspended`,
+    'No heartbeat of the hook: Kea is down or the feed is cut. Requestors are served from the store.',
+    (f) => `nothing heard from Kea for ${f.seconds} s`,
   ),
   feedBack: line<{ seconds: number }>(
     'info',
     'feed.back',
-    'Heartbeats arrive again; Active Leasequery is served.',
+    'Heartbeats arrive again.',
     (f) => `Kea is heard again after ${f.seconds} s`,
+  ),
+  activeSuspended: line<{ seconds: number }>(
+    'warn',
+    'active.suspended',
+    'Kea was silent for advanced.max-feed-silence: Active connections end with QueryTerminated until it is back.',
+    (f) => `Active Leasequery is suspended: Kea was silent for ${f.seconds} s`,
+  ),
+  activeResumed: line<object>(
+    'info',
+    'active.resumed',
+    'Kea is back; Active queries are accepted again.',
+    () => 'Active Leasequery is served again',
   ),
   feedProblem: line<Reason>(
     'warn',

@@ -7,15 +7,16 @@ import type { ListenOverride } from '../daemon-flags.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { defaultLimits } from '../session/limits.ts'
-import type { ChangeBatch, Input, Moment, Rights, Service, SessionSettings } from '../session/session-io.ts'
+import type { ChangeBatch, Input, Moment, Rights, SessionSettings } from '../session/session-io.ts'
 import type { BindingStore } from '../store/store.ts'
 import { parseAddress } from '../wire/address.ts'
 import { AllowList, sameRights } from './allow-list.ts'
-import { type LinkOf, openAt, readChanges } from './change-reader.ts'
+import { openAt, readChanges } from './change-reader.ts'
 import { Connection, type ConnectionHost, type SessionLike } from './connection.ts'
 import { LineLimit } from './line-limit.ts'
 import { Listener, type Place } from './listener.ts'
 import type { Remembered, ServiceMemory } from './service-memory.ts'
+import { type Topology, topologyOf } from './topology.ts'
 import { Turns } from './turns.ts'
 import { entryKey, widenedEntries } from './widened.ts'
 
@@ -24,20 +25,6 @@ export interface Problem {
   /** Parameter in kea.conf; empty = none in particular. */
   readonly parameter: string
   readonly text: string
-}
-
-/** What Kea has said about links and timers (the contract's Config). */
-export interface Topology {
-  readonly linkOf: LinkOf
-  readonly timers: Service['timers']
-  readonly subnetsOfLink: Service['subnetsOfLink']
-}
-
-/** Until Kea has said more, each subnet is a link of its own. */
-export const noTopology: Topology = {
-  linkOf: (subnetId) => subnetId,
-  timers: undefined,
-  subnetsOfLink: undefined,
 }
 
 export interface RequestorServiceParts {
@@ -62,6 +49,7 @@ export interface RequestorServiceParts {
 
 /** Milliseconds in which growth of the index is gathered into one wake-up of the requestors at the tail. */
 const GATHER_MS = 2
+const NOT_HEARD = 'the DHCP server is not heard'
 /** Lines about refused connections in ten seconds. */
 const REJECTED_LINES = 10
 
@@ -79,13 +67,12 @@ export class RequestorService implements ConnectionHost {
   #serviceJson = ''
   #identities: readonly Uint8Array[] = []
   #widened: Readonly<Record<string, LogicalSeconds>> = {}
-  #topology: Topology = noTopology
+  #topology: Topology = topologyOf([])
   #configProblem: Problem | undefined
   #refusal: Problem | undefined
   #memoryProblem: Problem | undefined
   #gather: NodeJS.Timeout | undefined
-  #heardAt = performance.now()
-  #silent = false
+  #suspended = false
   #stopping = false
 
   constructor(parts: RequestorServiceParts) {
@@ -110,10 +97,8 @@ export class RequestorService implements ConnectionHost {
   /**
    * Takes new parameters from the feed. Bad ones keep the last accepted ones in force and become a problem.
    * @param json Hello.service
-   * @param identities DHCPv4: server identifiers; DHCPv6: the DUID
    */
-  configure(json: string, identities: readonly Uint8Array[]): void {
-    if (identities.length > 0) this.#identities = identities
+  configure(json: string): void {
     try {
       const config = parseService(json, this.#parts.family)
       this.#configProblem = undefined
@@ -128,6 +113,13 @@ export class RequestorService implements ConnectionHost {
       this.#configProblem = { parameter, text: error.message }
     }
     this.#statusChanged()
+  }
+
+  /** Who this server is. DHCPv4: server identifiers, most usual first; DHCPv6: the DUID alone. Empty: not known. */
+  identify(identities: readonly Uint8Array[]): void {
+    if (identities.length === 0) return
+    this.#identities = identities
+    if (this.#config !== undefined) this.#remember()
   }
 
   /** What Kea said about links. */
@@ -175,22 +167,23 @@ export class RequestorService implements ConnectionHost {
     }, GATHER_MS)
   }
 
-  /** A heartbeat or an event of Kea has arrived. */
-  heard(): void {
-    if (this.#silent) {
-      this.#silent = false
-      this.#log.feedBack({ seconds: this.#silentSeconds() })
-    }
-    this.#heardAt = performance.now()
-  }
-
-  /** Called each second or so: a feed silent for too long suspends Active Leasequery. */
-  checkSilence(): void {
+  /**
+   * Called each second or so: a feed silent for too long suspends Active Leasequery, and its return resumes it.
+   * @param silentMs milliseconds since Kea was last heard
+   */
+  checkSilence(silentMs: number): void {
     const limit = this.#config?.feedSilenceSeconds
-    if (limit === undefined || this.#silent || this.#silentSeconds() < limit) return
-    this.#silent = true
-    this.#log.feedSilent({ seconds: limit })
-    this.#end((connection) => connection.active, 'the DHCP server is not heard')
+    if (limit === undefined) return
+    const suspended = silentMs >= 1000 * limit
+    if (suspended === this.#suspended) return
+    this.#suspended = suspended
+    if (suspended) {
+      this.#log.activeSuspended({ seconds: Math.floor(silentMs / 1000) })
+      this.#end((connection) => connection.active, NOT_HEARD)
+    } else {
+      this.#log.activeResumed({})
+    }
+    this.#statusChanged()
   }
 
   /** Ends every connection with a word, closes the listeners; resolves when all are gone, in a few seconds at most. */
@@ -219,7 +212,7 @@ export class RequestorService implements ConnectionHost {
     since: LogicalSeconds | undefined,
     requester: Requester,
   ): Extract<Input, { type: 'opened' | 'terminate' }> {
-    if (this.#silent) return { type: 'terminate', text: 'the DHCP server is not heard' }
+    if (this.#suspended) return { type: 'terminate', text: NOT_HEARD }
     const opened = openAt(this.#parts.store, since, this.#parts.now())
     const widenedAt = this.#widened[entryKey(requester)]
     const widened = since !== undefined && widenedAt !== undefined && since <= widenedAt
@@ -369,7 +362,7 @@ export class RequestorService implements ConnectionHost {
   #judge(address: string): Requester | string {
     const requester = this.#allowList?.match({ address })
     if (requester === undefined) return 'it is not among the requesters'
-    if (this.#identities.length === 0) return 'Kea has not been heard yet'
+    if (this.#parts.family === 6 && this.#identities.length === 0) return 'the DUID of Kea is not known yet'
     const { maxConnections } = this.#config!
     const all = this.#connections.size
     if (all >= maxConnections) return `all ${maxConnections} connections are taken`
@@ -416,22 +409,23 @@ export class RequestorService implements ConnectionHost {
       service: {
         identity: this.#identityFor(socket),
         activeEnabled: config.active,
-        timers: (subnetId) => this.#topology.timers?.(subnetId),
-        subnetsOfLink: (linkAddress) => this.#topology.subnetsOfLink?.(linkAddress),
+        timers: (subnetId) => this.#topology.timers(subnetId),
+        subnetsOfLink: (linkAddress) => this.#topology.subnetsOfLink(linkAddress),
       },
       tls: { mode: 'off', ready: false },
     }
   }
 
-  /** DHCPv4: the identifier that the requestor connected to, if it is one; else the most usual one. DHCPv6: the DUID. */
+  /**
+   * DHCPv4: the address that the requestor connected to, if Kea answers with it; else the one Kea uses most; the former
+   * also where Kea has not said any. DHCPv6: the DUID.
+   */
   #identityFor(socket: Socket): Uint8Array {
-    const local = parseAddress(socket.localAddress ?? '')
-    const same = this.#identities.find((octets) => local !== undefined && Buffer.from(octets).equals(local))
-    return same ?? this.#identities[0]!
-  }
-
-  #silentSeconds(): number {
-    return Math.floor((performance.now() - this.#heardAt) / 1000)
+    const [usual] = this.#identities
+    if (this.#parts.family === 6) return usual!
+    const local = parseAddress(socket.localAddress ?? '') ?? new Uint8Array(4)
+    const own = this.#identities.some((octets) => Buffer.from(octets).equals(local))
+    return own ? local : (usual ?? local)
   }
 
   #statusChanged(): void {

@@ -78,7 +78,8 @@ export class TestService {
   configure(changed: Record<string, unknown> = {}): this {
     const identity =
       this.family === 4 ? Uint8Array.of(192, 0, 2, 1) : Uint8Array.of(0, 3, 0, 1, 2, 0, 0x5e, 0, 0, 1)
-    this.service.configure(serviceJson(this.family, changed), [identity])
+    this.service.identify([identity])
+    this.service.configure(serviceJson(this.family, changed))
     return this
   }
 

@@ -1,0 +1,107 @@
+// Wiring: both families in one process, started and stopped in order.
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { totalmem } from 'node:os'
+import type { DaemonSettings } from './daemon-flags.ts'
+import { reasonOf, SidecarError } from './errors.ts'
+import { FamilyRuntime } from './family-runtime.ts'
+import type { Log } from './log.ts'
+import { version } from './version.ts'
+
+/** A stop that takes longer is given up: what is not on disk by then is read from Kea again. */
+const STOP_MS = 20_000
+const MEMORY_CHECK_MS = 30_000
+/** Share of the memory the process may have, at which the operator is told. */
+const MEMORY_ALARM_SHARE = 0.85
+
+export class App {
+  readonly families: readonly FamilyRuntime[]
+  readonly #log: Log
+  readonly #memoryCheck: NodeJS.Timeout
+  #memoryAlarm = false
+  #stopping: Promise<boolean> | undefined
+
+  private constructor(families: readonly FamilyRuntime[], log: Log) {
+    this.families = families
+    this.#log = log
+    this.#memoryCheck = setInterval(() => this.#checkMemory(), MEMORY_CHECK_MS)
+    this.#memoryCheck.unref()
+  }
+
+  /** @throws SidecarError or StoreError with a sentence for the operator; nothing is left open then */
+  static async start(settings: DaemonSettings, log: Log): Promise<App> {
+    prepareStateDir(settings.stateDir)
+    const families: FamilyRuntime[] = []
+    try {
+      for (const [family, endpoint] of settings.feeds) {
+        families.push(
+          await FamilyRuntime.open({
+            family,
+            endpoint,
+            stateDir: settings.stateDir,
+            listen: settings.listen.get(family),
+            requireTls: settings.requireTls,
+            rebuild: settings.rebuild,
+            follower: `kea-leasequery ${version()} pid ${process.pid}`,
+            log,
+          }),
+        )
+      }
+      for (const family of families) family.run()
+    } catch (error) {
+      await Promise.allSettled(families.map((family) => family.stop()))
+      throw error
+    }
+    const feeds = [...settings.feeds.values()].join(' and ')
+    log.daemonStarted({ version: version(), pid: process.pid, feeds })
+    return new App(families, log)
+  }
+
+  /** Stops in order, once; bounded. Resolves to whether everything is on disk. */
+  stop(reason: string): Promise<boolean> {
+    this.#stopping ??= this.#stop(reason)
+    return this.#stopping
+  }
+
+  async #stop(reason: string): Promise<boolean> {
+    const began = performance.now()
+    this.#log.daemonStopping({ reason })
+    clearInterval(this.#memoryCheck)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`not done after ${STOP_MS / 1000} s`)), STOP_MS)
+    })
+    try {
+      await Promise.race([Promise.all(this.families.map((family) => family.stop())), late])
+      this.#log.daemonStopped({ seconds: Math.round((performance.now() - began) / 100) / 10 })
+      return true
+    } catch (error) {
+      this.#log.daemonStopFailed({ error })
+      return false
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #checkMemory(): void {
+    const bytes = process.memoryUsage.rss()
+    const limit = Math.floor(MEMORY_ALARM_SHARE * availableMemory())
+    if (bytes > limit && !this.#memoryAlarm) this.#log.storeMemory({ bytes, limit })
+    this.#memoryAlarm = bytes > limit
+  }
+}
+
+/** What the host has, or what a control group allows, whichever is less. */
+function availableMemory(): number {
+  const constrained = process.constrainedMemory?.() ?? 0
+  const host = totalmem()
+  return constrained > 0 && constrained < host ? constrained : host
+}
+
+function prepareStateDir(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o750 })
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new SidecarError('ALQ_STATE_DIR', { path, reason: reasonOf(error) }, { cause: error })
+  }
+}

@@ -1,0 +1,249 @@
+// All that runs for one family: its store, the follower of its feed, its requestor service, and what happens each second.
+import { join } from 'node:path'
+import type { Family } from './binding.ts'
+import { parseService } from './config.ts'
+import type { ListenOverride } from './daemon-flags.ts'
+import { assertNever, SidecarError } from './errors.ts'
+import type { Hello } from './feed/events.ts'
+import { FeedFollower } from './feed/feed-follower.ts'
+import type { FeedNote } from './feed/notes.ts'
+import type { Log } from './log.ts'
+import { RequestorService } from './server/requestor-service.ts'
+import { ServiceMemory } from './server/service-memory.ts'
+import { topologyOf } from './server/topology.ts'
+import { dialect4 } from './session/dialect4.ts'
+import { dialect6 } from './session/dialect6.ts'
+import { Session } from './session/session.ts'
+import { openStore, type Store, type StoreAlarm } from './store/open.ts'
+
+export interface FamilyOptions {
+  readonly family: Family
+  readonly endpoint: string
+  readonly stateDir: string
+  readonly listen: readonly ListenOverride[] | undefined
+  readonly requireTls: boolean
+  readonly rebuild: boolean
+  /** "kea-leasequery 0.1.0 pid 4711", for Kea's log. */
+  readonly follower: string
+  readonly log: Log
+}
+
+const TICK_MS = 1_000
+/** Least time between two lines about pruning. */
+const PRUNED_LINE_MS = 60_000
+
+export class FamilyRuntime {
+  readonly family: Family
+  readonly store: Store
+  readonly service: RequestorService
+  readonly follower: FeedFollower
+  readonly #log: Log
+  readonly #endpoint: string
+  #tick: NodeJS.Timeout | undefined
+  #stopped = false
+  #pruned = 0
+  #prunedLineAt = Number.NEGATIVE_INFINITY
+  #alarms = new Map<string, string>()
+
+  private constructor(store: Store, memory: ServiceMemory, options: FamilyOptions, log: Log) {
+    const { family, endpoint } = options
+    this.family = family
+    this.store = store
+    this.#log = log
+    this.#endpoint = endpoint
+    this.service = new RequestorService({
+      family,
+      store,
+      now: () => store.clock.now(),
+      // Until Kea has been heard, the host's clock is the best guess at its.
+      keaNow: () => this.follower.keaNow() ?? Math.floor(Date.now() / 1000),
+      createSession: (settings, moment) => new Session(family === 4 ? dialect4 : dialect6, settings, moment),
+      memory,
+      log,
+      listen: options.listen,
+      requireTls: options.requireTls,
+      indexTrusted: () => this.follower.status().indexTrusted,
+      onStatus: () => this.#report(),
+    })
+    this.follower = new FeedFollower({
+      endpoint,
+      family,
+      store,
+      clock: () => store.clock.now(),
+      opening: store.openReport,
+      follower: options.follower,
+      onNote: (note) => this.#note(note),
+      onHello: (hello) => this.service.identify(identitiesOf(hello, family)),
+      onService: (json) => this.service.configure(json),
+      onConfig: (subnets) => this.service.setTopology(topologyOf(subnets)),
+      onChange: () => this.service.indexGrew(),
+    })
+  }
+
+  /**
+   * Opens the store. Nothing is followed or served before {@link run}.
+   * @throws StoreError with a sentence for the operator
+   */
+  static async open(options: FamilyOptions): Promise<FamilyRuntime> {
+    const { family, stateDir } = options
+    const log = options.log.child({ family })
+    const memory = new ServiceMemory(join(stateDir, `service-dhcp${family}.json`))
+    // Alarms of the opening come before there is a runtime to keep them.
+    const early: StoreAlarm[] = []
+    let runtime: FamilyRuntime | undefined
+    const store = await openStore({
+      path: join(stateDir, `dhcp${family}`),
+      family,
+      retention: rememberedRetention(memory, family),
+      wall: () => Date.now() / 1000,
+      rebuild: options.rebuild,
+      alarm: (alarm) => {
+        if (runtime === undefined) early.push(alarm)
+        else runtime.#alarm(alarm)
+      },
+    })
+    runtime = new FamilyRuntime(store, memory, options, log)
+    for (const alarm of early) runtime.#alarm(alarm)
+    const { bindings, milliseconds, wasClean, wasNew } = store.openReport
+    log.storeOpened({
+      path: store.path,
+      count: bindings,
+      seconds: Math.round(milliseconds / 100) / 10,
+      clean: wasClean || wasNew,
+    })
+    return runtime
+  }
+
+  /** Serves under what was accepted last, and follows the feed. */
+  run(): void {
+    this.service.restore()
+    this.follower.start()
+    this.#tick = setInterval(() => this.#eachSecond(), TICK_MS)
+  }
+
+  /** Tells Active requestors, stops following, writes everything. @throws StoreError where the disk fails */
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    clearInterval(this.#tick)
+    await this.service.stop()
+    await this.follower.stop()
+    await this.store.close()
+  }
+
+  #eachSecond(): void {
+    this.service.checkSilence(this.follower.status().silentForMs)
+    this.#prune()
+  }
+
+  #prune(): void {
+    if (this.#stopped) return
+    const count = this.store.prune(this.store.clock.now())
+    this.#pruned += count
+    // Each call does a bounded piece; what is left must not wait for the next second.
+    if (count > 0) setImmediate(() => this.#prune())
+    const now = performance.now()
+    if (this.#pruned > 0 && count === 0 && now - this.#prunedLineAt >= PRUNED_LINE_MS) {
+      this.#log.indexPruned({ count: this.#pruned, horizon: this.store.horizon ?? 0 })
+      this.#pruned = 0
+      this.#prunedLineAt = now
+    }
+  }
+
+  #report(): void {
+    if (this.#stopped) return
+    const problems = [...this.service.problems]
+    for (const text of this.#alarms.values()) problems.push({ parameter: '', text })
+    this.follower.report({ requestors: this.service.connections, problems })
+  }
+
+  #note(note: FeedNote): void {
+    const log = this.#log
+    switch (note.kind) {
+      case 'connected':
+        log.feedConnected({ endpoint: this.#endpoint, kea: note.kea, epoch: note.epoch })
+        return
+      case 'gap':
+        log.feedGap({ reason: note.reason, seq: note.seq })
+        return
+      case 'replayed':
+        log.feedReplayed({ count: note.count, seq: note.seq })
+        return
+      case 'reconciled':
+        log.feedReconciled({
+          count: note.count,
+          changed: note.changed,
+          ended: note.ended,
+          seconds: note.seconds,
+        })
+        return
+      case 'silent':
+        log.feedSilent({ seconds: note.seconds })
+        return
+      case 'back':
+        log.feedBack({ seconds: note.seconds })
+        return
+      case 'problem':
+        log.feedProblem({ reason: note.reason })
+        return
+      case 'note':
+        log.feedNote({ note: note.note })
+        return
+      default:
+        assertNever(note)
+    }
+  }
+
+  #alarm(alarm: StoreAlarm): void {
+    const log = this.#log
+    switch (alarm.kind) {
+      case 'write-failed':
+        // The retries go on; one line a series of failures is enough.
+        if (!this.#alarms.has('disk')) log.storeWriteFailed({ error: alarm.error })
+        this.#alarms.set('disk', alarm.error.message)
+        break
+      case 'write-recovered':
+        this.#alarms.delete('disk')
+        log.storeWritten({})
+        break
+      case 'clock-step': {
+        const { direction, seconds } = alarm.step
+        log.clockStepped({ reason: `the clock of this host was moved ${direction} by ${seconds} s` })
+        break
+      }
+      case 'pruned-by-count':
+        log.storeAlarm({
+          reason: `more than history.max-ended (${alarm.maxEnded}) bindings have ended within history.retention: the oldest are forgotten early`,
+        })
+        break
+      case 'incomplete-after-power-loss':
+        log.storeAlarm({
+          reason: `store ${alarm.path} is incomplete after a power loss: all leases are read from Kea, older start times get DataMissing`,
+        })
+        break
+      default:
+        assertNever(alarm)
+    }
+    this.#report()
+  }
+}
+
+function identitiesOf(hello: Hello, family: Family): readonly Uint8Array[] {
+  if (family === 4) return hello.serverIdentifiers
+  return hello.serverDuid.length > 0 ? [hello.serverDuid] : []
+}
+
+function rememberedRetention(
+  memory: ServiceMemory,
+  family: Family,
+): { seconds: number; maxEnded: number } | undefined {
+  const remembered = memory.read()
+  if (remembered === undefined) return undefined
+  try {
+    const { history } = parseService(remembered.service, family)
+    return { seconds: history.retentionSeconds, maxEnded: history.maxEnded }
+  } catch (error) {
+    if (error instanceof SidecarError) return undefined
+    throw error
+  }
+}

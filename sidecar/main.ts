@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+// bin kea-leasequery: flags, signals, exit code.
+import { App } from './app.ts'
+import { type DaemonCommand, daemonHelp, parseDaemonFlags } from './daemon-flags.ts'
+import { codeOf, reasonOf } from './errors.ts'
+import { createLog, type Log } from './log.ts'
+import { version } from './version.ts'
+
+function readCommand(): DaemonCommand | undefined {
+  try {
+    return parseDaemonFlags(process.argv.slice(2))
+  } catch (error) {
+    if (codeOf(error) !== 'ALQ_FLAG') throw error
+    process.stderr.write(`kea-leasequery: ${reasonOf(error)}\n`)
+    return undefined
+  }
+}
+
+async function runDaemon(command: Extract<DaemonCommand, { run: 'daemon' }>): Promise<void> {
+  const log = createLog({ level: command.settings.logLevel })
+  // A bug ends the process; what led to it must not stay in a buffer.
+  process.on('uncaughtExceptionMonitor', () => log.flush())
+  let stopReason: string | undefined
+  let app: App | undefined
+  const stop = (signal: string) => {
+    stopReason ??= signal
+    if (app !== undefined) void end(app, stopReason, log)
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('SIGHUP', (signal) => log.signalIgnored({ signal }))
+  try {
+    app = await App.start(command.settings, log)
+  } catch (error) {
+    if (!codeOf(error).startsWith('ALQ_')) throw error
+    log.flush()
+    process.stderr.write(`kea-leasequery: ${reasonOf(error)}\n`)
+    process.exit(1)
+  }
+  if (stopReason !== undefined) await end(app, stopReason, log)
+}
+
+async function end(app: App, reason: string, log: Log): Promise<void> {
+  const clean = await app.stop(reason)
+  log.flush()
+  // Sockets that did not close in time must not keep the process.
+  process.exit(clean ? 0 : 1)
+}
+
+const command = readCommand()
+if (command === undefined) process.exitCode = 2
+else if (command.run === 'help') process.stdout.write(daemonHelp())
+else if (command.run === 'version') process.stdout.write(`${version()}\n`)
+else await runDaemon(command)
