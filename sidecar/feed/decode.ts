@@ -26,6 +26,11 @@ import { octets, relayOctets } from './relay-data.ts'
 
 const PREFIX = 1
 const EPOCH_OCTETS = 16
+/** The hook keeps no event longer than this, so no field of one can be. Bounds what a client can make a binding hold. */
+const MAX_OCTETS = 16 * 1024
+const MAX_HARDWARE_TYPE = 0xffff
+/** Kea's cltt is a time of its clock; 32 bits last until 2106. */
+const MAX_CLTT = 0xfffffffe
 
 /**
  * A frame of the PUB socket. A single event that cannot be read does not spoil its batch: it comes out as `unreadable`.
@@ -108,8 +113,8 @@ function readAnnotation(annotation: Message<'Annotation'>, family: Family): Anno
     kind: 'annotation',
     address: readAddress(annotation.address, family, 'annotation.address'),
     hardwareType: annotation.hardwareType,
-    hardwareAddress: octets(annotation.hardwareAddress),
-    clientId: octets(annotation.clientId),
+    hardwareAddress: bounded(annotation.hardwareAddress, 'annotation.hardware_address'),
+    clientId: bounded(annotation.clientId, 'annotation.client_id'),
     origin: readOrigin(annotation.origin),
     packet:
       annotation.packet == null ? undefined : readPacket(annotation.packet, family, 'annotation.packet'),
@@ -125,7 +130,11 @@ function readLease(lease: Message<'Lease'>, family: Family, field: string): Leas
       `${lease.prefixLength} of ${isPrefix ? 'a prefix' : 'an address'}`,
     )
   }
-  const clientId = octets(lease.clientId)
+  if (lease.hardwareType > MAX_HARDWARE_TYPE) {
+    throw new DecodeError(`${field}.hardware_type`, `${lease.hardwareType} exceeds ${MAX_HARDWARE_TYPE}`)
+  }
+  if (lease.cltt > MAX_CLTT) throw new DecodeError(`${field}.cltt`, `${lease.cltt} exceeds ${MAX_CLTT}`)
+  const clientId = bounded(lease.clientId, `${field}.client_id`)
   return {
     address: readAddress(lease.address, family, `${field}.address`),
     prefixLength: lease.prefixLength,
@@ -133,14 +142,13 @@ function readLease(lease: Message<'Lease'>, family: Family, field: string): Leas
     subnetId: lease.subnetId,
     iaid: lease.iaid,
     hardwareType: lease.hardwareType,
-    hardwareAddress: octets(lease.hardwareAddress),
+    hardwareAddress: bounded(lease.hardwareAddress, `${field}.hardware_address`),
     clientId: lease.state === KeaState.declined && isEmptyDuid(clientId) ? NO_OCTETS : clientId,
     validLifetime: lease.validLifetime,
     preferredLifetime: lease.preferredLifetime,
-    clientLastTransaction: safe(lease.cltt, `${field}.cltt`),
-    hostname: octets(lease.hostname),
-    storedRelay:
-      lease.storedRelay == null ? undefined : relayOctets(lease.storedRelay, family, `${field}.stored_relay`),
+    clientLastTransaction: lease.cltt,
+    hostname: bounded(lease.hostname, `${field}.hostname`),
+    storedRelay: readRelay(lease.storedRelay, family, `${field}.stored_relay`),
   }
 }
 
@@ -152,9 +160,23 @@ function isEmptyDuid(duid: Uint8Array): boolean {
 function readPacket(packet: Message<'PacketData'>, family: Family, field: string): PacketData {
   return {
     messageType: packet.messageType,
-    relay: packet.relay == null ? undefined : relayOctets(packet.relay, family, `${field}.relay`),
-    options: octets(packet.options),
+    relay: readRelay(packet.relay, family, `${field}.relay`),
+    options: bounded(packet.options, `${field}.options`),
   }
+}
+
+function readRelay(
+  relay: Message<'RelayInfo'> | null | undefined,
+  family: Family,
+  field: string,
+): Uint8Array | undefined {
+  const body = relay == null ? undefined : relayOctets(relay, family, field)
+  return body === undefined ? undefined : bounded(body, field)
+}
+
+function bounded(value: Uint8Array, field: string): Uint8Array {
+  if (value.length > MAX_OCTETS) throw new DecodeError(field, `${value.length} octets exceed ${MAX_OCTETS}`)
+  return octets(value)
 }
 
 /** A later minor version may know more origins: to this one they are unknown ones. */

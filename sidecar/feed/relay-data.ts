@@ -10,7 +10,6 @@ const RELAY_HEADER = 34
 const ADDRESS = 16
 /** RFC 8415 section 7.6 (HOP_COUNT_LIMIT is 8); relays that obey RFC 3315 go to 32. */
 const MAX_HOPS = 32
-const MAX_OPTION = 65535
 
 /**
  * IPv4: the payload of option 82. IPv6: the body of OPTION_LQ_RELAY_DATA, that is peer-address and the RELAY-FORW message
@@ -44,9 +43,6 @@ export function relayOctets(
       throw new DecodeError(`${field}.hops[${i}].hop_count`, `${hop.hopCount} exceeds 255`)
     inner = RELAY_HEADER + hop.options.length + (inner === 0 ? 0 : 4 + inner)
     lengths[i] = inner
-  }
-  if (ADDRESS + inner > MAX_OPTION) {
-    throw new DecodeError(`${field}.hops`, `${ADDRESS + inner} octets exceed the ${MAX_OPTION} of an option`)
   }
   const { source } = info
   if (source.length !== 0) checkAddress(source, `${field}.source`)
