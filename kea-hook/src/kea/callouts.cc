@@ -1,0 +1,262 @@
+// What Kea calls. Each callout fetches its arguments and hands over; none throws, blocks, or touches status or
+// arguments. Callouts of the other family's server are never called.
+//
+// Which hook points, and why no others: each one costs Kea the preparation of its arguments for every packet, so
+// only those stand here that come on the thread that writes the lease, right before it does. In IPv4 each write has
+// one (lease4_select, lease4_renew, lease4_release, lease4_decline). In IPv6 some writes have none; pkt6_receive
+// stands for them, and leases6_committed for what it misses when Kea moves a packet to another thread.
+#include "kea.h"
+
+#include <dhcp/dhcp4.h>
+#include <dhcp/option.h>
+#include <dhcpsrv/cfgmgr.h>
+#include <hooks/hooks.h>
+#include <process/daemon.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "commands.h"
+#include "hook.h"
+
+using isc::data::ConstElementPtr;
+using isc::dhcp::CfgMgr;
+using isc::dhcp::Lease4Ptr;
+using isc::dhcp::Lease6Ptr;
+using isc::dhcp::Pkt4Ptr;
+using isc::dhcp::Pkt6Ptr;
+using isc::dhcp::SrvConfigPtr;
+using isc::hooks::CalloutHandle;
+using isc::hooks::LibraryHandle;
+
+namespace lease_feed {
+namespace {
+
+std::unique_ptr<Hook> hook;
+
+// The last parameters without a mistake, in this process. They outlive unload(): Kea unloads and loads the library at
+// each reconfiguration, and the library stays mapped (see CMakeLists.txt).
+std::unique_ptr<Config> last_good;
+
+// A server that has had a configuration serves clients: from then on no mistake of ours may stop it.
+bool serverRuns() {
+    return CfgMgr::instance().getCurrentCfg()->getSequence() != 0;
+}
+
+int loadFor(Family family, LibraryHandle& handle) {
+    std::vector<ConfigProblem> problems;
+    Config config = parseConfig(family, handle.getParameters(), problems);
+    ServiceFrom from = ServiceFrom::configuration;
+    if (problems.empty()) {
+        last_good = std::make_unique<Config>(config);
+    } else if (!serverRuns()) {
+        for (const auto& problem : problems) {
+            LOG_ERROR(logger, LEASE_FEED_PARAMETER_REFUSED)
+                .arg(problem.parameter).arg(problem.reason).arg(problem.value).arg(problem.place);
+        }
+        return 1;
+    } else if (last_good) {
+        config = *last_good;
+        from = ServiceFrom::last_good;
+    } else {
+        config = defaultConfig(family);
+        from = ServiceFrom::defaults;
+    }
+    hook = std::make_unique<Hook>(family, std::move(config), from, std::move(problems));
+    Hook::setLoaded(hook.get());
+    registerCommands(handle);
+    return 0;
+}
+
+template <typename F>
+int guarded(F&& f) noexcept {
+    Hook* loaded = Hook::loaded();
+    if (!loaded) {
+        return 0;
+    }
+    try {
+        f(*loaded);
+    } catch (const std::exception& problem) {
+        loaded->failed(problem.what());
+    } catch (...) {
+        loaded->failed("unknown exception");
+    }
+    return 0;
+}
+
+template <typename T>
+T argument(CalloutHandle& handle, const char* name) {
+    T value;
+    handle.getArgument(name, value);
+    return value;
+}
+
+bool hasArgument(CalloutHandle& handle, const char* name) {
+    const auto names = handle.getArgumentNames();
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Begins the packet that the callout is about.
+template <typename Packet>
+int packet(CalloutHandle& handle, const char* name) noexcept {
+    return guarded([&](Hook&) { ThreadContext::current().begin(argument<Packet>(handle, name)); });
+}
+
+bool isRequest(const Pkt4Ptr& query) {
+    // Not by getType(): it would replace the packet's option by a copy.
+    const auto type = query->options_.find(isc::dhcp::DHO_DHCP_MESSAGE_TYPE);
+    return type != query->options_.end() && type->second && !type->second->getData().empty() &&
+           type->second->getData()[0] == isc::dhcp::DHCPREQUEST;
+}
+
+int renewal6(CalloutHandle& handle) noexcept {
+    return guarded([&](Hook&) {
+        ThreadContext& thread = ThreadContext::current();
+        thread.begin(argument<Pkt6Ptr>(handle, "query6"));
+        const auto lease = argument<Lease6Ptr>(handle, "lease6");
+        if (lease) {
+            thread.renewing(*lease);
+        }
+    });
+}
+
+}  // namespace
+}  // namespace lease_feed
+
+using namespace lease_feed;
+
+extern "C" {
+
+int load(LibraryHandle& handle) {
+    bool running = false;
+    try {
+        running = serverRuns();
+        const std::string daemon = isc::process::Daemon::getProcName();
+        if (daemon != "kea-dhcp4" && daemon != "kea-dhcp6") {
+            LOG_ERROR(logger, LEASE_FEED_WRONG_DAEMON).arg(daemon);
+            return 1;
+        }
+        return loadFor(daemon == "kea-dhcp4" ? Family::v4 : Family::v6, handle);
+    } catch (const std::exception& problem) {
+        LOG_ERROR(logger, LEASE_FEED_LOAD_FAILED).arg(problem.what());
+    } catch (...) {
+        LOG_ERROR(logger, LEASE_FEED_LOAD_FAILED).arg("unknown exception");
+    }
+    return running ? 0 : 1;
+}
+
+int unload() {
+    try {
+        std::unique_ptr<Hook> gone = std::move(hook);
+        gone.reset();
+        Hook::setLoaded(nullptr);
+        ThreadContext::forgetAll();
+    } catch (...) {
+        // Nothing that could be done here would be better than going on.
+    }
+    return 0;
+}
+
+int dhcp4_srv_configured(CalloutHandle& handle) {
+    return guarded([&](Hook& loaded) { loaded.configured(argument<SrvConfigPtr>(handle, "server_config")); });
+}
+
+int dhcp6_srv_configured(CalloutHandle& handle) {
+    return guarded([&](Hook& loaded) { loaded.configured(argument<SrvConfigPtr>(handle, "server_config")); });
+}
+
+int cb4_updated(CalloutHandle&) {
+    return guarded([](Hook& loaded) { loaded.configChanged(); });
+}
+
+int cb6_updated(CalloutHandle&) {
+    return guarded([](Hook& loaded) { loaded.configChanged(); });
+}
+
+int command_processed(CalloutHandle& handle) {
+    return guarded([&](Hook& loaded) {
+        loaded.commandProcessed(argument<std::string>(handle, "name"), argument<ConstElementPtr>(handle, "arguments"));
+    });
+}
+
+int lease4_select(CalloutHandle& handle) {
+    return packet<Pkt4Ptr>(handle, "query4");
+}
+
+int lease4_renew(CalloutHandle& handle) {
+    return guarded([&](Hook& loaded) {
+        const auto query = argument<Pkt4Ptr>(handle, "query4");
+        ThreadContext::current().begin(query);
+        const auto lease = argument<Lease4Ptr>(handle, "lease4");
+        if (lease && lease->reuseable_valid_lft_ != 0 && isRequest(query)) {
+            loaded.cached(*lease);
+        }
+    });
+}
+
+int lease4_release(CalloutHandle& handle) {
+    return packet<Pkt4Ptr>(handle, "query4");
+}
+
+int lease4_decline(CalloutHandle& handle) {
+    return guarded([&](Hook&) {
+        ThreadContext& thread = ThreadContext::current();
+        thread.begin(argument<Pkt4Ptr>(handle, "query4"));
+        thread.declining(argument<Lease4Ptr>(handle, "lease4")->addr_);
+    });
+}
+
+int lease4_expire(CalloutHandle& handle) {
+    return guarded([&](Hook&) { ThreadContext::current().reclaiming(argument<Lease4Ptr>(handle, "lease4")->addr_); });
+}
+
+int lease4_server_decline(CalloutHandle&) {
+    return guarded([](Hook& loaded) { loaded.serverDeclined(); });
+}
+
+int pkt6_receive(CalloutHandle& handle) {
+    return packet<Pkt6Ptr>(handle, "query6");
+}
+
+int lease6_select(CalloutHandle& handle) {
+    return packet<Pkt6Ptr>(handle, "query6");
+}
+
+int lease6_renew(CalloutHandle& handle) {
+    return renewal6(handle);
+}
+
+int lease6_rebind(CalloutHandle& handle) {
+    return renewal6(handle);
+}
+
+int lease6_release(CalloutHandle& handle) {
+    return packet<Pkt6Ptr>(handle, "query6");
+}
+
+int lease6_decline(CalloutHandle& handle) {
+    return guarded([&](Hook&) {
+        ThreadContext& thread = ThreadContext::current();
+        thread.begin(argument<Pkt6Ptr>(handle, "query6"));
+        thread.declining(argument<Lease6Ptr>(handle, "lease6")->addr_);
+    });
+}
+
+int lease6_expire(CalloutHandle& handle) {
+    return guarded([&](Hook&) { ThreadContext::current().reclaiming(argument<Lease6Ptr>(handle, "lease6")->addr_); });
+}
+
+int addr6_register(CalloutHandle& handle) {
+    return packet<Pkt6Ptr>(handle, "query6");
+}
+
+int leases6_committed(CalloutHandle& handle) {
+    return guarded([&](Hook& loaded) {
+        // The answer is there since Kea 2.7.7.
+        loaded.committed(argument<Pkt6Ptr>(handle, "query6"), hasArgument(handle, "response6")
+                                                                  ? argument<Pkt6Ptr>(handle, "response6")
+                                                                  : Pkt6Ptr());
+    });
+}
+
+}

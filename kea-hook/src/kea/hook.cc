@@ -1,0 +1,550 @@
+#include "kea.h"
+
+#include "hook.h"
+
+#include <dhcp/dhcp6.h>
+#include <dhcp/option6_iaaddr.h>
+#include <dhcpsrv/cfgmgr.h>
+#include <dhcpsrv/lease_mgr_factory.h>
+#include <stats/stats_mgr.h>
+#include <util/multi_threading_mgr.h>
+
+#include <algorithm>
+
+#include "server_config.h"
+
+using isc::data::ConstElementPtr;
+using isc::data::Element;
+using isc::data::ElementPtr;
+using isc::dhcp::CfgMgr;
+using isc::dhcp::Lease;
+using isc::dhcp::Lease4;
+using isc::dhcp::Lease6;
+using isc::dhcp::Lease6Ptr;
+using isc::dhcp::LeaseMgrFactory;
+using isc::dhcp::LeasePtr;
+using isc::dhcp::Pkt6Ptr;
+using isc::dhcp::SrvConfigPtr;
+using isc::dhcp::TrackingLeaseMgr;
+
+namespace lease_feed {
+namespace {
+
+constexpr std::uint32_t kDrainMs = 200;
+constexpr unsigned kRetrySeconds = 5;
+constexpr unsigned kFailureQuietSeconds = 60;
+constexpr std::uint64_t kFollowerGoneMs = 35000;  // they report at least each 10 s
+
+const char* const kTapOwner = "lease-feed";
+
+std::vector<Lease::Type> leaseTypes(Family family) {
+    return family == Family::v4 ? std::vector<Lease::Type>{Lease::TYPE_V4}
+                                : std::vector<Lease::Type>{Lease::TYPE_NA, Lease::TYPE_PD};
+}
+
+// Lease4 and Lease6 name the same thing differently only here.
+bool isDeclined(const Lease& lease) {
+    return lease.state_ == Lease::STATE_DECLINED;
+}
+
+bool isReclaimed(Operation operation, const Lease& lease) {
+    return operation == Operation::remove || lease.state_ == Lease::STATE_EXPIRED_RECLAIMED;
+}
+
+bool endsWith(const std::string& text, const std::string& end) {
+    return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+bool startsWith(const std::string& text, const std::string& begin) {
+    return text.compare(0, begin.size(), begin) == 0;
+}
+
+bool writesLeases(const std::string& command) {
+    return (startsWith(command, "lease4-") || startsWith(command, "lease6-")) &&
+           (endsWith(command, "-add") || endsWith(command, "-update") || endsWith(command, "-del") ||
+            endsWith(command, "-wipe") || endsWith(command, "-bulk-apply"));
+}
+
+bool changesSubnets(const std::string& command) {
+    return startsWith(command, "subnet4-") || startsWith(command, "subnet6-") || startsWith(command, "network4-") ||
+           startsWith(command, "network6-");
+}
+
+void addAddress(std::vector<AddressOctets>& to, const ConstElementPtr& map) {
+    const ConstElementPtr address = map && map->getType() == Element::map ? map->get("ip-address") : ConstElementPtr();
+    if (address && address->getType() == Element::string) {
+        to.emplace_back(isc::asiolink::IOAddress(address->stringValue()));
+    }
+}
+
+// The addresses that a command names; none for one that names a client or a subnet.
+std::vector<AddressOctets> addressesOf(const ConstElementPtr& arguments) {
+    std::vector<AddressOctets> addresses;
+    if (!arguments || arguments->getType() != Element::map) {
+        return addresses;
+    }
+    addAddress(addresses, arguments);
+    for (const char* name : {"leases", "deleted-leases"}) {
+        const ConstElementPtr list = arguments->get(name);
+        if (list && list->getType() == Element::list) {
+            for (const auto& lease : list->listValue()) {
+                addAddress(addresses, lease);
+            }
+        }
+    }
+    return addresses;
+}
+
+ElementPtr count(std::uint64_t number) {
+    return Element::create(static_cast<long long>(number));
+}
+
+const char* nameOf(ServiceFrom from) {
+    switch (from) {
+    case ServiceFrom::configuration:
+        return "as configured";
+    case ServiceFrom::last_good:
+        return "at its last good configuration";
+    case ServiceFrom::defaults:
+        return "off, since no configuration of it was ever good";
+    }
+    return "";
+}
+
+}  // namespace
+
+std::atomic<Hook*> Hook::loaded_{nullptr};
+
+Hook::Hook(Family family, Config config, ServiceFrom from, std::vector<ConfigProblem> problems)
+    : family_(family), config_(std::move(config)), from_(from), problems_(std::move(problems)),
+      main_id_(std::this_thread::get_id()), leases_(family), main_([this] { tick(); }) {
+    for (const auto& problem : problems_) {
+        LOG_ERROR(logger, LEASE_FEED_PARAMETER_REFUSED)
+            .arg(problem.parameter).arg(problem.reason).arg(problem.value).arg(problem.place);
+    }
+    if (!problems_.empty()) {
+        LOG_ERROR(logger, LEASE_FEED_SERVICE_KEPT).arg(problems_.size()).arg(nameOf(from_));
+    }
+}
+
+Hook::~Hook() {
+    unwatchLeases();
+    main_.close();
+    if (feed_) {
+        feed_->stop(kDrainMs);
+    }
+}
+
+void Hook::configured(const SrvConfigPtr& staged) {
+    if (isConfigurationTest(staged)) {
+        return;  // -T must leave the feed of the server that runs alone
+    }
+    unwatchLeases();
+    if (feed_) {
+        feed_->stop(kDrainMs);
+        feed_.reset();
+    }
+    started_ = false;
+    ThreadContext::forgetAll();
+    high_availability_ = hasHighAvailability(staged);
+
+    const ExtendedInfo info = extendedInfoOf(family_, staged);
+    if (info.without != 0) {
+        LOG_WARN(logger, LEASE_FEED_EXTENDED_INFO_OFF).arg(info.without).arg(info.subnets);
+    }
+    feed_ = std::make_unique<Feed>(config_.feed, identityOf(family_, staged, config_.tap), leases_, main_, log_);
+    feed_->setService(config_.service->str());
+    feed_->setConfig(encodeSubnets(family_, staged));
+    config_stale_ = false;
+    watchLeases();
+    start();
+}
+
+void Hook::start() {
+    std::string error;
+    try {
+        main_.open();
+        feed_->start();
+        started_ = true;
+    } catch (const std::exception& problem) {
+        error = problem.what();
+    }
+    std::lock_guard<std::mutex> lock(text_mutex_);
+    if (!error.empty() && error != start_error_) {
+        LOG_ERROR(logger, LEASE_FEED_START_FAILED).arg(error).arg(kRetrySeconds);
+    }
+    start_error_ = error;
+    retry_in_ = kRetrySeconds;
+}
+
+// Kea's container of callbacks has no lock: only while no worker runs.
+void Hook::watchLeases() {
+    if (!config_.tap || watching_ || !LeaseMgrFactory::haveInstance()) {
+        return;  // a database that Kea could not open yet is tried again by the clock tick
+    }
+    try {
+        auto& manager = LeaseMgrFactory::instance();
+        for (const Lease::Type type : leaseTypes(family_)) {
+            manager.unregisterCallbacks(isc::dhcp::SUBNET_ID_GLOBAL, type);
+            for (const auto& kind : {std::make_pair(TrackingLeaseMgr::TRACK_ADD_LEASE, Operation::add),
+                                     std::make_pair(TrackingLeaseMgr::TRACK_UPDATE_LEASE, Operation::update),
+                                     std::make_pair(TrackingLeaseMgr::TRACK_DELETE_LEASE, Operation::remove)}) {
+                const Operation operation = kind.second;
+                if (type == Lease::TYPE_V4) {
+                    manager.registerCallback(kind.first, kTapOwner, type, [operation](LeasePtr lease) {
+                        if (Hook* hook = loaded()) {
+                            hook->tapped(operation, static_cast<const Lease4&>(*lease));
+                        }
+                    });
+                } else {
+                    manager.registerCallback(kind.first, kTapOwner, type, [operation](LeasePtr lease) {
+                        if (Hook* hook = loaded()) {
+                            hook->tapped(operation, static_cast<const Lease6&>(*lease));
+                        }
+                    });
+                }
+            }
+        }
+        watching_ = true;
+    } catch (const std::exception& problem) {
+        LOG_ERROR(logger, LEASE_FEED_TAP_FAILED).arg(problem.what());
+    }
+}
+
+void Hook::unwatchLeases() noexcept {
+    if (!watching_) {
+        return;
+    }
+    watching_ = false;
+    try {
+        // Up to Kea 3.0.3 the manager outlives the library at a reconfiguration, later it is gone by now.
+        if (LeaseMgrFactory::haveInstance()) {
+            for (const Lease::Type type : leaseTypes(family_)) {
+                LeaseMgrFactory::instance().unregisterCallbacks(isc::dhcp::SUBNET_ID_GLOBAL, type);
+            }
+        }
+    } catch (const std::exception& problem) {
+        failed(problem.what());
+    }
+}
+
+template <typename L>
+void Hook::tappedAny(Operation operation, const L& lease) noexcept {
+    try {
+        ThreadContext& thread = ThreadContext::current();
+        const PacketView* packet = thread.packetOf(lease, config_.captured);
+        const LeaseView view = viewOf(lease, thread.leaseScratch(), !packet || packet->relay.empty());
+        const Origin origin = originOf(operation, lease, view.address, packet != nullptr, thread);
+        feed_->publish(operation, view, origin, origin == Origin::reclamation ? nullptr : packet);
+        thread.written(view.address);
+        // On the main thread a packet that waits in a parking lot may still look as if it were being answered.
+        if (origin == Origin::unknown || origin == Origin::partner ||
+            (origin == Origin::client && std::this_thread::get_id() == main_id_)) {
+            thread.remember(operation, origin, view);
+        }
+    } catch (const std::exception& problem) {
+        failed(problem.what());
+    } catch (...) {
+        failed("unknown exception");
+    }
+}
+
+template <typename L>
+Origin Hook::originOf(Operation operation, const L& lease, Octets address, bool of_packet, ThreadContext& thread) const {
+    if (thread.isReclaiming(address) && isReclaimed(operation, lease)) {
+        thread.reclaimed();
+        return Origin::reclamation;
+    }
+    // A declined lease has lost its client, so that it never looks like the packet's.
+    if (of_packet || (isDeclined(lease) && thread.isDeclining(address))) {
+        return Origin::client;
+    }
+    // Leases are written by packets, commands and timers, all on threads that are known by now, and by the
+    // high-availability library's own threads, for the partner.
+    if (high_availability_ && !thread.answersPackets() && std::this_thread::get_id() != main_id_) {
+        return Origin::partner;
+    }
+    return Origin::unknown;
+}
+
+void Hook::cached(const Lease4& lease) {
+    ThreadContext& thread = ThreadContext::current();
+    const PacketView* packet = thread.packetOf(lease, config_.captured);
+    if (feed_ && packet) {
+        const LeaseView view = viewOf(lease, thread.leaseScratch(), false);
+        feed_->annotate({view.address, view.hardware_type, view.hardware_address, view.client_id, Origin::unknown, packet});
+    }
+}
+
+void Hook::cached(const Lease6& lease) {
+    ThreadContext& thread = ThreadContext::current();
+    const PacketView* packet = thread.packetOf(lease, config_.captured);
+    if (feed_ && packet) {
+        const LeaseView view = viewOf(lease, thread.leaseScratch(), false);
+        feed_->annotate({view.address, view.hardware_type, view.hardware_address, view.client_id, Origin::unknown, packet});
+    }
+}
+
+void Hook::committed(const Pkt6Ptr& query, const Pkt6Ptr& response) {
+    ThreadContext& thread = ThreadContext::current();
+    thread.begin(query);
+    const PacketView* packet = feed_ ? thread.packetInHand(config_.captured) : nullptr;
+    if (packet) {
+        // What Kea wrote before this packet came into sight of a callout: the removal of a lease that no longer fits.
+        const Octets duid = thread.clientInHand();
+        thread.settle([&](const Tapped& write) {
+            if (write.client_id != duid) {
+                return false;
+            }
+            if (write.origin == Origin::unknown) {
+                feed_->annotate(write.about(Origin::client, packet));
+            }
+            return true;
+        });
+        thread.eachUnwritten([&](const Tapped& lease) { feed_->annotate(lease.about(Origin::unknown, packet)); });
+        if (response && (query->getType() == DHCPV6_REQUEST || query->getType() == DHCPV6_SOLICIT)) {
+            annotateReused(thread, response);
+        }
+    }
+    thread.endPacket();
+}
+
+// A repeated Request inside the cache's time gets its leases again without a write, and no callout names them.
+void Hook::annotateReused(ThreadContext& thread, const Pkt6Ptr& response) {
+    if (!LeaseMgrFactory::haveInstance()) {
+        return;
+    }
+    for (const auto& ia : response->options_) {
+        if (ia.first != D6O_IA_NA && ia.first != D6O_IA_PD) {
+            continue;
+        }
+        for (const auto& option : ia.second->getOptions()) {
+            const auto address = boost::dynamic_pointer_cast<isc::dhcp::Option6IAAddr>(option.second);
+            if (!address || address->getValid() == 0 || thread.wasWritten(AddressOctets(address->getAddress()).view())) {
+                continue;
+            }
+            const Lease6Ptr lease = LeaseMgrFactory::instance().getLease6(
+                ia.first == D6O_IA_NA ? Lease::TYPE_NA : Lease::TYPE_PD, address->getAddress());
+            if (lease) {
+                cached(*lease);
+            }
+        }
+    }
+}
+
+void Hook::serverDeclined() {
+    ThreadContext& thread = ThreadContext::current();
+    thread.settle([this](const Tapped& write) {
+        if (feed_ && write.origin == Origin::unknown) {
+            feed_->annotate(write.about(Origin::client, nullptr));
+        }
+        return true;
+    });
+}
+
+void Hook::commandProcessed(const std::string& name, const ConstElementPtr& arguments) {
+    ThreadContext& thread = ThreadContext::current();
+    if (feed_ && writesLeases(name)) {
+        ConstElementPtr sender;
+        if (arguments && arguments->getType() == Element::map) {
+            sender = arguments->get("origin");
+        }
+        Origin origin = Origin::operator_command;
+        if (sender && sender->getType() == Element::string && sender->stringValue() == "ha-partner") {
+            origin = Origin::partner;
+        } else if (LEASE_FEED_KEA_VERSION < 30000 && high_availability_) {
+            // Here a partner's command does not say so. What comes by the high-availability library's own listener
+            // is the partner's; what comes on the main thread may be anybody's.
+            origin = std::this_thread::get_id() == main_id_ ? Origin::unknown : Origin::partner;
+        }
+        const std::vector<AddressOctets> addresses = addressesOf(arguments);
+        thread.settle([&](const Tapped& write) {
+            const auto same = [&write](const AddressOctets& one) { return one.view() == write.address.view(); };
+            if (!addresses.empty() && std::none_of(addresses.begin(), addresses.end(), same)) {
+                return false;
+            }
+            if (write.origin != origin && origin != Origin::unknown) {
+                feed_->annotate(write.about(origin, nullptr));
+            }
+            return true;
+        });
+    }
+    thread.endPacket();
+    if (changesSubnets(name)) {
+        configChanged();
+    }
+}
+
+bool Hook::resync() {
+    if (!feed_ || !started_) {
+        return false;
+    }
+    feed_->requestResync();
+    LOG_INFO(logger, LEASE_FEED_RESYNC);
+    return true;
+}
+
+void Hook::failed(const char* reason) noexcept {
+    try {
+        failures_.fetch_add(1);
+        std::lock_guard<std::mutex> lock(text_mutex_);
+        failure_ = reason;
+    } catch (...) {
+        // Out of memory for a text: the count stands.
+    }
+}
+
+void Hook::tick() noexcept {
+    try {
+        if (!feed_) {
+            return;
+        }
+        if (config_.tap && !watching_ && LeaseMgrFactory::haveInstance()) {
+            isc::util::MultiThreadingCriticalSection workers_paused;
+            watchLeases();
+        }
+        if (!started_ && --retry_in_ == 0) {
+            start();
+        }
+        if (config_stale_.exchange(false)) {
+            sendConfig();
+        }
+        const FeedStatus status = feed_->status();
+        logFollowers(status);
+        countStatistics(status);
+        logFailures();
+    } catch (const std::exception& problem) {
+        failed(problem.what());
+    } catch (...) {
+        failed("unknown exception");
+    }
+}
+
+void Hook::sendConfig() {
+    try {
+        feed_->setConfig(encodeSubnets(family_, CfgMgr::instance().getCurrentCfg()));
+    } catch (const std::exception& problem) {
+        LOG_WARN(logger, LEASE_FEED_CONFIG_FAILED).arg(problem.what());
+    }
+}
+
+// Their problems are logged by the core as they come; here what only time tells.
+void Hook::logFollowers(const FeedStatus& status) {
+    std::map<std::string, Follower> now;
+    for (const auto& report : status.followers) {
+        const auto known = followers_.find(report.follower);
+        const bool was_gone = known != followers_.end() && known->second.gone;
+        Follower follower{report.state, report.age_ms > kFollowerGoneMs};
+        if (follower.gone) {
+            if (!was_gone) {
+                LOG_WARN(logger, LEASE_FEED_FOLLOWER_GONE).arg(report.follower).arg(report.age_ms / 1000);
+            }
+        } else if (known == followers_.end() || was_gone || known->second.state != follower.state) {
+            LOG_INFO(logger, LEASE_FEED_FOLLOWER_STATE)
+                .arg(report.follower).arg(report.state).arg(report.applied_seq).arg(report.bindings)
+                .arg(report.requestors);
+        }
+        now.emplace(report.follower, std::move(follower));
+    }
+    followers_.swap(now);
+}
+
+void Hook::logFailures() {
+    const std::uint64_t failures = failures_;
+    if (failures == failures_logged_) {
+        return;
+    }
+    if (failures_quiet_ != 0) {
+        --failures_quiet_;
+        return;
+    }
+    std::lock_guard<std::mutex> lock(text_mutex_);
+    LOG_ERROR(logger, LEASE_FEED_CALLOUTS_FAILED).arg(failures).arg(failure_);
+    failures_logged_ = failures;
+    failures_quiet_ = kFailureQuietSeconds;
+}
+
+void Hook::countStatistics(const FeedStatus& status) {
+    auto& stats = isc::stats::StatsMgr::instance();
+    const auto set = [&stats](const char* name, std::uint64_t value) {
+        stats.setValue(name, static_cast<std::int64_t>(value));
+    };
+    set("lease-feed.last-seq", status.last_seq);
+    set("lease-feed.published", status.published);
+    set("lease-feed.overwritten", status.overwritten);
+    set("lease-feed.pages", status.pages);
+    set("lease-feed.replays", status.replays);
+    set("lease-feed.followers", status.followers.size());
+    set("lease-feed.failures", failures_);
+}
+
+ElementPtr Hook::status() const {
+    ElementPtr result = Element::createMap();
+    ElementPtr feed = Element::createMap();
+    feed->set("endpoint", Element::create(config_.feed.endpoint));
+    feed->set("running", Element::create(started_.load()));
+    feed->set("tap", Element::create(config_.tap && watching_));
+    feed->set("failures", count(failures_));
+    {
+        std::lock_guard<std::mutex> lock(text_mutex_);
+        if (!start_error_.empty()) {
+            feed->set("error", Element::create(start_error_));
+        }
+        if (!failure_.empty()) {
+            feed->set("last-failure", Element::create(failure_));
+        }
+    }
+    ElementPtr followers = Element::createList();
+    if (feed_) {
+        const FeedStatus status = feed_->status();
+        feed->set("epoch", Element::create(status.epoch_hex));
+        feed->set("last-seq", count(status.last_seq));
+        feed->set("oldest-seq", count(status.oldest_seq));
+        feed->set("overwritten", count(status.overwritten));
+        feed->set("published", count(status.published));
+        feed->set("pages", count(status.pages));
+        feed->set("replays", count(status.replays));
+        feed->set("ring-events", count(status.ring_events));
+        feed->set("ring-octets", count(status.ring_octets));
+        feed->set("longest-lock-microseconds", count(status.ring_lock_longest_ns / 1000));
+        for (const auto& report : status.followers) {
+            ElementPtr follower = Element::createMap();
+            follower->set("follower", Element::create(report.follower));
+            follower->set("state", Element::create(report.state));
+            follower->set("applied-seq", count(report.applied_seq));
+            follower->set("bindings", count(report.bindings));
+            follower->set("requestors", count(report.requestors));
+            follower->set("age", count(report.age_ms / 1000));
+            ElementPtr problems = Element::createList();
+            for (const auto& problem : report.problems) {
+                ElementPtr one = Element::createMap();
+                one->set("parameter", Element::create(problem.first));
+                one->set("text", Element::create(problem.second));
+                problems->add(one);
+            }
+            follower->set("problems", problems);
+            followers->add(follower);
+        }
+    }
+    ElementPtr service = Element::createMap();
+    service->set("runs", Element::create(std::string(nameOf(from_))));
+    service->set("parameters", config_.service);
+    ElementPtr problems = Element::createList();
+    for (const auto& problem : problems_) {
+        ElementPtr one = Element::createMap();
+        one->set("parameter", Element::create(problem.parameter));
+        one->set("value", Element::create(problem.value));
+        one->set("place", Element::create(problem.place));
+        one->set("text", Element::create(problem.reason));
+        problems->add(one);
+    }
+    service->set("problems", problems);
+    result->set("kea-version", Element::create(keaVersion()));
+    result->set("hook-version", Element::create(std::string(LEASE_FEED_VERSION)));
+    result->set("feed", feed);
+    result->set("service", service);
+    result->set("followers", followers);
+    return result;
+}
+
+}  // namespace lease_feed

@@ -1,0 +1,117 @@
+// One loaded life of the library: from Kea's load() to its unload(). It joins the tap, the threads' contexts and the
+// core's feed; the callouts are thin over it.
+#pragma once
+
+#include <cc/data.h>
+#include <dhcpsrv/lease.h>
+#include <dhcpsrv/srv_config.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../core/feed.h"
+#include "log.h"
+#include "main_thread.h"
+#include "packet_stash.h"
+#include "parameters.h"
+#include "snapshot.h"
+
+namespace lease_feed {
+
+/// Which parameters the requestor service runs under.
+enum class ServiceFrom { configuration, last_good, defaults };
+
+class Hook {
+public:
+    /// @param problems  refused parameters, if `config` is not the configuration's
+    Hook(Family family, Config config, ServiceFrom from, std::vector<ConfigProblem> problems);
+    ~Hook();
+    Hook(const Hook&) = delete;
+    Hook& operator=(const Hook&) = delete;
+
+    /// The one that is loaded now, or null. Changes only while no other thread is in Kea.
+    static Hook* loaded() { return loaded_.load(std::memory_order_acquire); }
+    static void setLoaded(Hook* hook) { loaded_.store(hook, std::memory_order_release); }
+
+    /// Kea has a new configuration: starts a feed, of a new epoch, over its lease manager. Main thread.
+    /// @param staged  the new one; CfgMgr's current one is still the old
+    void configured(const isc::dhcp::SrvConfigPtr& staged);
+
+    /// A lease was written. On any thread, under the lease manager's lock: copies and publishes, nothing else.
+    void tapped(Operation operation, const isc::dhcp::Lease4& lease) noexcept { tappedAny(operation, lease); }
+    void tapped(Operation operation, const isc::dhcp::Lease6& lease) noexcept { tappedAny(operation, lease); }
+
+    /// Kea answered from its cache: nothing was written, but the client may be behind another port now.
+    void cached(const isc::dhcp::Lease4& lease);
+    void cached(const isc::dhcp::Lease6& lease);
+    /// An IPv6 packet is done.
+    /// @param response  Kea's answer, null where Kea does not tell
+    void committed(const isc::dhcp::Pkt6Ptr& query, const isc::dhcp::Pkt6Ptr& response);
+    /// Kea declined an address of its own accord (ping check), for this packet.
+    void serverDeclined();
+    void commandProcessed(const std::string& name, const isc::data::ConstElementPtr& arguments);
+    /// The subnets may have changed; they are read anew within a second.
+    void configChanged() { config_stale_ = true; }
+
+    /// For the command lease-feed-status. Any thread.
+    isc::data::ElementPtr status() const;
+    /// For the command lease-feed-resync. Any thread.
+    bool resync();
+
+    /// A call from Kea failed inside: counted here, logged by the clock tick.
+    void failed(const char* reason) noexcept;
+
+private:
+    template <typename Lease>
+    void tappedAny(Operation operation, const Lease& lease) noexcept;
+    template <typename Lease>
+    Origin originOf(Operation operation, const Lease& lease, Octets address, bool of_packet, ThreadContext& thread) const;
+    void annotateReused(ThreadContext& thread, const isc::dhcp::Pkt6Ptr& response);
+    void start();
+    void watchLeases();
+    void unwatchLeases() noexcept;
+    void tick() noexcept;
+    void sendConfig();
+    void logFollowers(const FeedStatus& status);
+    void logFailures();
+    void countStatistics(const FeedStatus& status);
+
+    static std::atomic<Hook*> loaded_;
+
+    const Family family_;
+    const Config config_;
+    const ServiceFrom from_;
+    const std::vector<ConfigProblem> problems_;
+    const std::thread::id main_id_;
+
+    KeaLog log_;
+    KeaLeases leases_;
+    KeaMainThread main_;
+    std::unique_ptr<Feed> feed_;  // after what it uses: members are destroyed in reverse
+
+    bool watching_ = false;
+    bool high_availability_ = false;
+    std::atomic<bool> started_{false};
+    unsigned retry_in_ = 0;
+    std::atomic<bool> config_stale_{false};
+
+    struct Follower {
+        std::string state;
+        bool gone = false;
+    };
+    std::map<std::string, Follower> followers_;  // main thread only
+
+    std::atomic<std::uint64_t> failures_{0};
+    std::uint64_t failures_logged_ = 0;
+    unsigned failures_quiet_ = 0;
+    mutable std::mutex text_mutex_;  // guards the two below
+    std::string failure_;
+    std::string start_error_;
+};
+
+}  // namespace lease_feed
