@@ -56,7 +56,7 @@ const steps = (prunes: boolean): fc.Arbitrary<Step[]> =>
       },
       { weight: 6, arbitrary: fc.record({ do: fc.constant('take' as const) }) },
       { weight: 5, arbitrary: fc.record({ do: fc.constant('grew' as const) }) },
-      { weight: prunes ? 1 : 0, arbitrary: fc.record({ do: fc.constant('prune' as const) }) },
+      { weight: prunes ? 5 : 0, arbitrary: fc.record({ do: fc.constant('prune' as const) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constant('terminate' as const) }) },
       {
         weight: 2,
