@@ -45,8 +45,7 @@ export async function load(level: Level, path: string, family: Family, memory: M
     for await (const entries of level.entries(...range)) {
       for (const [key, record] of entries) {
         const ordinal = decodeRecord(table, path, key, record)
-        memory.adopt(ordinal)
-        runs.add(table.changeNumber(ordinal), ordinal)
+        if (memory.adopt(ordinal)) runs.add(table.changeNumber(ordinal), ordinal)
         records++
         checksum = (checksum + checksumOf(record)) % 0x1_0000_0000
       }

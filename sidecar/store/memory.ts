@@ -311,19 +311,28 @@ export class Memory {
 
   // ---- loading: records come in any order but bindings before departures, then the index in order of number
 
-  /** Enters a record that has been filled in from the disk. */
-  adopt(ordinal: number): void {
+  /** Enters a record that has been filled in from the disk; false = it is of no use and goes. */
+  adopt(ordinal: number): boolean {
     const { table } = this
     const address = table.address(ordinal)
     this.#newestAt = Math.max(this.#newestAt, table.changedAt(ordinal))
     if (table.isDeparture(ordinal)) {
-      this.#departures.insert(this.#departureHash(table.read(ordinal)), ordinal)
-      return
+      const departure = table.read(ordinal)
+      const binding = table.find(address)
+      // Departures are written ahead of bindings: this one's binding has not left yet as far as the disk knows.
+      if (binding !== 0 && sameSelectors(this.family, table.read(binding), departure)) {
+        table.empty(ordinal)
+        this.unwritten.removed(ordinal)
+        return false
+      }
+      this.#departures.insert(this.#departureHash(departure), ordinal)
+      return true
     }
     table.enter(ordinal, address)
     this.#byClientId.add(ordinal, table.octets(ordinal, CLIENT_ID))
     this.#count(table.state(ordinal), 1)
     table.noteExpiry(ordinal)
+    return true
   }
 
   restore(state: {
