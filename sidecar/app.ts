@@ -1,5 +1,5 @@
 // Wiring: both families in one process, started and stopped in order.
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import type { DaemonSettings } from './daemon-flags.ts'
 import { reasonOf, SidecarError } from './errors.ts'
@@ -99,7 +99,8 @@ function availableMemory(): number {
 
 function prepareStateDir(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o750 })
+    // Not recursive: a parent that is missing is a typing error, and Node never returns from that under /proc.
+    if (!existsSync(path)) mkdirSync(path, { mode: 0o750 })
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new SidecarError('ALQ_STATE_DIR', { path, reason: reasonOf(error) }, { cause: error })
