@@ -80,8 +80,7 @@ export function reconcileRow(
 ): BindingData | undefined {
   let state = stateOfRow(row)
   // The same grace as for stored bindings, else each walk would bring back what was told as ended.
-  const grace = previous === undefined ? 0 : RECLAIM_GRACE_SECONDS
-  if (state === BindingState.active && isPast(row, now - grace)) {
+  if (state === BindingState.active && isPast(row, now - RECLAIM_GRACE_SECONDS)) {
     if (previous === undefined || hasEnded(previous.state)) return undefined
     state = BindingState.expired
   }
@@ -251,10 +250,10 @@ function familyOf(of: { readonly address: Uint8Array }): Family {
 function tells(next: BindingData, previous: BindingData | undefined): boolean {
   // The end of what nobody was told of.
   if (previous === undefined) return !hasEnded(next.state)
-  // An end told when it was due is not told again when Kea reclaims the lease.
+  // An end told when the lease was released, or when it was due, is not told again when Kea reclaims the row.
   if (
     next.state === BindingState.expired &&
-    previous.state === BindingState.expired &&
+    hasEnded(previous.state) &&
     next.prefixLength === previous.prefixLength &&
     sameClient(next, previous)
   ) {

@@ -188,7 +188,7 @@ export class Follower {
       if (!this.#asker.isAsking('hello')) this.#asker.ask({ kind: 'hello' }, now)
       return
     }
-    this.#keaClock.hear(message.clock, now)
+    this.#hearClock(message.clock, now)
     if (message.kind === 'heartbeat') this.#heartbeat(message, now)
     else this.#batch(message, now)
   }
@@ -330,7 +330,7 @@ export class Follower {
     }
     this.#refusal = ''
     this.#succeeded('hello')
-    this.#keaClock.hear(hello.clock, now)
+    this.#hearClock(hello.clock, now)
     const before = this.#hello
     const isFirst = this.#epoch === ''
     const isOther = this.#epoch !== epoch
@@ -761,6 +761,14 @@ export class Follower {
     const at = this.#clock()
     for (const binding of bindings) this.#put(overdue(binding), at)
     this.#nextSecond = now // There may be more.
+  }
+
+  #hearClock(clock: number, now: number): void {
+    const back = this.#keaClock.hear(clock, now)
+    if (back > RECLAIM_GRACE_SECONDS * 1000) {
+      // What was told as ended by the clock, or left out by a walk, may be in force again, and no event says so.
+      this.requestWalk(`Kea's clock went back by ${Math.round(back / 1000)} s`, now)
+    }
   }
 
   #heard(now: number): void {

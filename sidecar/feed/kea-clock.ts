@@ -9,13 +9,19 @@ export class KeaClock {
   #heardAt = 0
   #heard = false
 
-  /** @param clock Kea's clock in the message, Unix milliseconds @param monotonic milliseconds */
-  hear(clock: number, monotonic: number): void {
-    const expected = this.#reading + (monotonic - this.#heardAt)
-    if (this.#heard && clock < expected && expected - clock <= JITTER_MS) return
+  /**
+   * @param clock Kea's clock in the message, Unix milliseconds
+   * @param monotonic milliseconds
+   * @returns by how many milliseconds Kea's clock has gone back
+   */
+  hear(clock: number, monotonic: number): number {
+    const expected = this.#heard ? this.#reading + (monotonic - this.#heardAt) : clock
+    const back = Math.max(0, expected - clock)
+    if (back > 0 && back <= JITTER_MS) return 0
     this.#reading = clock
     this.#heardAt = monotonic
     this.#heard = true
+    return back
   }
 
   /** Undefined until Kea has been heard. */

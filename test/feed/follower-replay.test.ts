@@ -113,7 +113,10 @@ describe('replay', () => {
 
   it('gives every address in its range a change time of the restart or later', () => {
     const driver = inStep()
+    driver.hook.write(leaseRow(ipv4(1), 1))
+    driver.deliver()
     const saved = driver.store.save()
+    driver.hook.write(leaseRow(ipv4(1), 1)) // equal to what the disk holds
     for (let i = 2; i < 30; i++) {
       driver.hook.write(leaseRow(ipv4(i), i))
       if (i % 2 === 0) driver.hook.remove(ipv4(i))
@@ -122,8 +125,20 @@ describe('replay', () => {
     driver.restart(saved, false)
     const restartedAt = driver.logical
     driver.settle()
-    for (let i = 2; i < 30; i++)
+    for (let i = 1; i < 30; i++)
       assert.ok(driver.store.get(ipv4(i))!.changedAt >= restartedAt, `address ${i}`)
+  })
+
+  it('restamps, too, what arrives as a live event and was given its number before Hello', () => {
+    const driver = inStep()
+    driver.hook.write(leaseRow(ipv4(1), 1))
+    driver.deliver()
+    const saved = driver.store.save()
+    driver.hook.write(leaseRow(ipv4(1), 1))
+    driver.restart(saved, false)
+    driver.answer() // Hello counts the event
+    driver.deliver() // and it overtakes its replay
+    assert.equal(driver.store.get(ipv4(1))?.changedAt, driver.logical)
   })
 
   it('drops a live event that changes nothing, and applies none twice', () => {
@@ -262,6 +277,20 @@ describe('time', () => {
     driver.settle()
     assert.equal(driver.store.shown.length, shown)
     assert.equal(driver.store.get(ipv4(2))?.state, BindingState.expired)
+  })
+
+  it('walks when Kea’s clock goes back: what was told as ended may be in force again', () => {
+    const driver = inStep()
+    driver.hook.write(leaseRow(ipv4(2), 2, { clientLastTransaction: driver.hook.now, validLifetime: 60 }))
+    driver.settle()
+    driver.hook.stepClock(3_600_000)
+    driver.heartbeat()
+    driver.pass(1_000)
+    assert.equal(driver.store.get(ipv4(2))?.state, BindingState.expired)
+    driver.hook.stepClock(-3_600_000)
+    driver.heartbeat()
+    driver.settle()
+    assert.equal(driver.store.get(ipv4(2))?.state, BindingState.active)
   })
 
   it('ends nothing by the clock while events are missing', () => {

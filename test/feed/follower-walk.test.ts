@@ -196,6 +196,24 @@ describe('a walk', () => {
     assert.ok(asked.includes('c0000202'), 'goes on where it stood')
   })
 
+  it('asks anew for a page that was read before the lost events', () => {
+    const driver = inStep(3)
+    driver.hook.ringSize = 0
+    driver.follower.requestWalk('test', driver.now)
+    driver.collect()
+    const request = driver.requests.shift()!
+    const early = driver.hook.answer(request)
+    driver.hook.write(leaseRow(ipv4(2), 12))
+    driver.drop()
+    driver.heartbeat() // asks for a replay, is told that the ring has moved on, asks Hello where to
+    driver.answer()
+    driver.answer()
+    assert.equal(driver.noted('gap').length, 2)
+    driver.reply(early)
+    driver.settle()
+    assert.deepEqual(driver.store.get(ipv4(2))?.hardwareAddress, leaseRow(ipv4(2), 12).hardwareAddress)
+  })
+
   it('does not wait for events that were overwritten', () => {
     const driver = inStep(2)
     driver.hook.ringSize = 1

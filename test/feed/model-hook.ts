@@ -81,6 +81,15 @@ export class ModelHook {
     this.lastSeq = 0
   }
 
+  /** Pages fail with this error; undefined = no longer. */
+  failPages(error: { code: number; text: string } | undefined): void {
+    this.pageError = error
+  }
+
+  stepClock(ms: number): void {
+    this.clock += ms
+  }
+
   get now(): number {
     return Math.floor(this.clock / 1000)
   }
