@@ -17,6 +17,8 @@ namespace {
 constexpr int kHandshakeMs = 5000;
 constexpr int kHeartbeatMs = 10000;
 constexpr int kMostFramesAtOnce = 256;
+constexpr int kHandshakeFailed =
+    ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
 std::string zmqReason() { return zmq_strerror(zmq_errno()); }
 
@@ -128,10 +130,10 @@ void Sockets::prepare(Bound& bound, int type) {
         socket.set(ZMQ_ZAP_DOMAIN, "lease-feed", "zap_domain");
     }
     bound.socket = std::move(socket);
-    bound.connections = 0;
+    bound.connections.clear();
 
     const std::string events = "inproc://lease-feed-monitor-" + std::to_string(++monitors_);
-    if (zmq_socket_monitor(bound.socket.get(), events.c_str(), ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) != 0) {
+    if (zmq_socket_monitor(bound.socket.get(), events.c_str(), ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | kHandshakeFailed) != 0) {
         throw FeedError("cannot watch a ZeroMQ socket: " + zmqReason());
     }
     Socket monitor(context_, ZMQ_PAIR);
@@ -158,9 +160,11 @@ void Sockets::bind(Bound& bound) {
     bound.inode = about.st_ino;
 }
 
+// Ends the listener's connections too: libzmq takes them for its children. They come back by themselves, and replay.
 void Sockets::stopListening(Bound& bound) {
     if (!bound.listening) return;
     bound.listening = false;
+    bound.connections.clear();
     if (zmq_unbind(bound.socket.get(), bound.address.c_str()) != 0 && zmq_errno() == ENOENT) {
         // libzmq knows an endpoint under the name it gave itself, e.g. with a host name resolved.
         std::array<char, 512> last{};
@@ -190,11 +194,7 @@ void Sockets::rebind(Bound& bound) {
 
 void Sockets::check() {
     for (Bound* bound : {&publish_, &sync_}) {
-        if (bound->full) {
-            if (bound->connections < kMostConnections / 2) rebind(*bound);
-            continue;
-        }
-        if (bound->lost || (!bound->path.empty() && !fileIsOurs(*bound))) rebind(*bound);
+        if (bound->full || bound->lost || (!bound->path.empty() && !fileIsOurs(*bound))) rebind(*bound);
     }
 }
 
@@ -214,18 +214,21 @@ void Sockets::tend() {
 void Sockets::readMonitor(Bound& bound) {
     std::vector<std::string> frames;
     for (int i = 0; i < kMostFramesAtOnce && receiveFrames(bound.monitor.get(), frames, 2); ++i) {
-        if (frames.empty() || frames[0].size() < 2) continue;
+        if (frames.empty() || frames[0].size() < 6) continue;
         std::uint16_t event = 0;
+        std::uint32_t descriptor = 0;
         std::memcpy(&event, frames[0].data(), sizeof event);
-        if (event == ZMQ_EVENT_ACCEPTED) ++bound.connections;
-        if (event == ZMQ_EVENT_DISCONNECTED) bound.connections = std::max(0, bound.connections - 1);
+        std::memcpy(&descriptor, frames[0].data() + sizeof event, sizeof descriptor);
+        if (event == ZMQ_EVENT_ACCEPTED) bound.connections.insert(static_cast<int>(descriptor));
+        else bound.connections.erase(static_cast<int>(descriptor));
     }
-    if (bound.listening && bound.connections > kMostConnections) {
+    // Which of them are honest cannot be known, so all go.
+    if (bound.listening && bound.connections.size() > kMostConnections) {
+        log_.write(FeedLog::Level::warn, log_id::too_many_connections,
+                   std::to_string(bound.connections.size()) + " connections to '" + bound.address + "', more than the " +
+                       std::to_string(kMostConnections) + " allowed: all were ended, and may come back");
         stopListening(bound);
         bound.full = true;
-        log_.write(FeedLog::Level::warn, log_id::too_many_connections,
-                   std::to_string(bound.connections) + " connections to '" + bound.address + "', more than the " +
-                       std::to_string(kMostConnections) + " allowed: no new ones until half of them have gone");
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,9 @@
 
 namespace lease_feed {
 
-/// Connections of all followers together, to each socket. Kea's select() knows no more than 1024 descriptors in all.
-constexpr int kMostConnections = 32;
+/// Connections of all followers together, to each socket. Kea's select() knows no more than 1024 descriptors in all,
+/// and what waits for each of them is in Kea's memory.
+constexpr std::size_t kMostConnections = 32;
 /// Subscriptions of all followers together. Each costs memory in Kea, and a follower needs one.
 constexpr int kMostSubscriptions = 1024;
 /// Octets of the longest request. A Report with all its problems is below it.
@@ -74,15 +76,16 @@ public:
 
 private:
     struct Bound {
+        explicit Bound(const char* called) : name(called) {}
         const char* name;       // for the log
         std::string address;
         std::string path;       // of an ipc socket, else empty
         Socket socket;
         Socket monitor;
         unsigned long long inode = 0;
-        int connections = 0;
+        std::set<int> connections;  // their descriptors
         bool listening = false;
-        bool full = false;      // not listening because of kMostConnections
+        bool full = false;      // not listening because of kMostConnections, until the next check()
         bool lost = false;      // not listening because binding failed
     };
 
@@ -103,8 +106,8 @@ private:
     std::unique_ptr<LockFile> lock_;
     void* context_ = nullptr;
     Socket key_check_;  // ZAP: libzmq asks here whether a client's key is known
-    Bound publish_{"publish", {}, {}, {}, {}};
-    Bound sync_{"sync", {}, {}, {}, {}};
+    Bound publish_{"publish"};
+    Bound sync_{"sync"};
     int subscriptions_ = 0;
     int monitors_ = 0;
 };
