@@ -39,7 +39,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! { cmake -S "$hook" -B "$build" "${generator[@]}" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DLEASE_FEED_TESTS=OFF \
   -DLEASE_FEED_NODE_INCLUDE="$headers" -DLEASE_FEED_NODE_ADDON_API="$api" &&
-  cmake --build "$build" --target lease_feed_addon --parallel; } >"$log" 2>&1; then
+  cmake --build "$build" --target lease_feed_addon --parallel "$(nproc)"; } >"$log" 2>&1; then
   cat "$log" >&2
   echo "build-addon: the addon could not be built (see above)" >&2
   exit 1

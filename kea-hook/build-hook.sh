@@ -50,7 +50,7 @@ compile='
   set -eu
   [ -f "$2/CMakeCache.txt" ] || cmake -S "$1" -B "$2" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DLEASE_FEED_TESTS=OFF \
     -DLEASE_FEED_VERSION="$4" ${3:+-DKEA_ROOT="$3"}
-  cmake --build "$2" --target dhcp_lease_feed --parallel
+  cmake --build "$2" --target dhcp_lease_feed --parallel "$(nproc)"
 '
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
