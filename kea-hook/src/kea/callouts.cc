@@ -7,8 +7,6 @@
 // stands for them, and leases6_committed for what it misses when Kea moves a packet to another thread.
 #include "kea.h"
 
-#include <dhcp/dhcp4.h>
-#include <dhcp/option.h>
 #include <dhcpsrv/cfgmgr.h>
 #include <hooks/hooks.h>
 #include <process/daemon.h>
@@ -96,23 +94,19 @@ bool hasArgument(CalloutHandle& handle, const char* name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// Begins the packet that the callout is about.
-template <typename Packet>
-int packet(CalloutHandle& handle, const char* name) noexcept {
-    return guarded([&](Hook&) { ThreadContext::current().begin(argument<Packet>(handle, name)); });
+// The packet that the callout is about is the one that this thread answers.
+int packet4(CalloutHandle& handle) noexcept {
+    return guarded([&](Hook&) { ThreadContext::current().begin(argument<Pkt4Ptr>(handle, "query4")); });
 }
 
-bool isRequest(const Pkt4Ptr& query) {
-    // Not by getType(): it would replace the packet's option by a copy.
-    const auto type = query->options_.find(isc::dhcp::DHO_DHCP_MESSAGE_TYPE);
-    return type != query->options_.end() && type->second && !type->second->getData().empty() &&
-           type->second->getData()[0] == isc::dhcp::DHCPREQUEST;
+int packet6(CalloutHandle& handle) noexcept {
+    return guarded([&](Hook&) { ThreadContext::current().resume(argument<Pkt6Ptr>(handle, "query6")); });
 }
 
 int renewal6(CalloutHandle& handle) noexcept {
     return guarded([&](Hook&) {
         ThreadContext& thread = ThreadContext::current();
-        thread.begin(argument<Pkt6Ptr>(handle, "query6"));
+        thread.resume(argument<Pkt6Ptr>(handle, "query6"));
         const auto lease = argument<Lease6Ptr>(handle, "lease6");
         if (lease) {
             thread.renewing(*lease);
@@ -147,9 +141,8 @@ int load(LibraryHandle& handle) {
 
 int unload() {
     try {
-        std::unique_ptr<Hook> gone = std::move(hook);
-        gone.reset();
         Hook::setLoaded(nullptr);
+        hook.reset();
         ThreadContext::forgetAll();
     } catch (...) {
         // Nothing that could be done here would be better than going on.
@@ -180,22 +173,21 @@ int command_processed(CalloutHandle& handle) {
 }
 
 int lease4_select(CalloutHandle& handle) {
-    return packet<Pkt4Ptr>(handle, "query4");
+    return packet4(handle);
 }
 
 int lease4_renew(CalloutHandle& handle) {
     return guarded([&](Hook& loaded) {
-        const auto query = argument<Pkt4Ptr>(handle, "query4");
-        ThreadContext::current().begin(query);
+        ThreadContext::current().begin(argument<Pkt4Ptr>(handle, "query4"));
         const auto lease = argument<Lease4Ptr>(handle, "lease4");
-        if (lease && lease->reuseable_valid_lft_ != 0 && isRequest(query)) {
+        if (lease && lease->reuseable_valid_lft_ != 0) {
             loaded.cached(*lease);
         }
     });
 }
 
 int lease4_release(CalloutHandle& handle) {
-    return packet<Pkt4Ptr>(handle, "query4");
+    return packet4(handle);
 }
 
 int lease4_decline(CalloutHandle& handle) {
@@ -215,11 +207,11 @@ int lease4_server_decline(CalloutHandle&) {
 }
 
 int pkt6_receive(CalloutHandle& handle) {
-    return packet<Pkt6Ptr>(handle, "query6");
+    return guarded([&](Hook&) { ThreadContext::current().begin(argument<Pkt6Ptr>(handle, "query6")); });
 }
 
 int lease6_select(CalloutHandle& handle) {
-    return packet<Pkt6Ptr>(handle, "query6");
+    return packet6(handle);
 }
 
 int lease6_renew(CalloutHandle& handle) {
@@ -231,13 +223,13 @@ int lease6_rebind(CalloutHandle& handle) {
 }
 
 int lease6_release(CalloutHandle& handle) {
-    return packet<Pkt6Ptr>(handle, "query6");
+    return packet6(handle);
 }
 
 int lease6_decline(CalloutHandle& handle) {
     return guarded([&](Hook&) {
         ThreadContext& thread = ThreadContext::current();
-        thread.begin(argument<Pkt6Ptr>(handle, "query6"));
+        thread.resume(argument<Pkt6Ptr>(handle, "query6"));
         thread.declining(argument<Lease6Ptr>(handle, "lease6")->addr_);
     });
 }
@@ -247,7 +239,7 @@ int lease6_expire(CalloutHandle& handle) {
 }
 
 int addr6_register(CalloutHandle& handle) {
-    return packet<Pkt6Ptr>(handle, "query6");
+    return packet6(handle);
 }
 
 int leases6_committed(CalloutHandle& handle) {

@@ -2,6 +2,7 @@
 
 #include "hook.h"
 
+#include <dhcp/dhcp4.h>
 #include <dhcp/dhcp6.h>
 #include <dhcp/option6_iaaddr.h>
 #include <dhcpsrv/cfgmgr.h>
@@ -34,6 +35,8 @@ constexpr std::uint32_t kDrainMs = 200;
 constexpr unsigned kRetrySeconds = 5;
 constexpr unsigned kFailureQuietSeconds = 60;
 constexpr std::uint64_t kFollowerGoneMs = 35000;  // they report at least each 10 s
+
+constexpr const char* kNoReportYet = "hello";  // the core's word for a follower that only said Hello
 
 const char* const kTapOwner = "lease-feed";
 
@@ -270,7 +273,8 @@ Origin Hook::originOf(Operation operation, const L& lease, Octets address, bool 
 void Hook::cached(const Lease4& lease) {
     ThreadContext& thread = ThreadContext::current();
     const PacketView* packet = thread.packetOf(lease, config_.captured);
-    if (feed_ && packet) {
+    // The same callout comes for a Discover, which changes nothing.
+    if (feed_ && packet && packet->message_type == isc::dhcp::DHCPREQUEST) {
         const LeaseView view = viewOf(lease, thread.leaseScratch(), false);
         feed_->annotate({view.address, view.hardware_type, view.hardware_address, view.client_id, Origin::unknown, packet});
     }
@@ -287,7 +291,7 @@ void Hook::cached(const Lease6& lease) {
 
 void Hook::committed(const Pkt6Ptr& query, const Pkt6Ptr& response) {
     ThreadContext& thread = ThreadContext::current();
-    thread.begin(query);
+    thread.resume(query);
     const PacketView* packet = feed_ ? thread.packetInHand(config_.captured) : nullptr;
     if (packet) {
         // What Kea wrote before this packet came into sight of a callout: the removal of a lease that no longer fits.
@@ -439,7 +443,8 @@ void Hook::logFollowers(const FeedStatus& status) {
             if (!was_gone) {
                 LOG_WARN(logger, LEASE_FEED_FOLLOWER_GONE).arg(report.follower).arg(report.age_ms / 1000);
             }
-        } else if (known == followers_.end() || was_gone || known->second.state != follower.state) {
+        } else if (report.state != kNoReportYet && (was_gone || known == followers_.end() ||
+                                                    known->second.state != follower.state)) {
             LOG_INFO(logger, LEASE_FEED_FOLLOWER_STATE)
                 .arg(report.follower).arg(report.state).arg(report.applied_seq).arg(report.bindings)
                 .arg(report.requestors);
@@ -472,6 +477,7 @@ void Hook::countStatistics(const FeedStatus& status) {
     set("lease-feed.last-seq", status.last_seq);
     set("lease-feed.published", status.published);
     set("lease-feed.overwritten", status.overwritten);
+    set("lease-feed.lost", status.lost);
     set("lease-feed.pages", status.pages);
     set("lease-feed.replays", status.replays);
     set("lease-feed.followers", status.followers.size());
@@ -502,7 +508,12 @@ ElementPtr Hook::status() const {
         feed->set("oldest-seq", count(status.oldest_seq));
         feed->set("overwritten", count(status.overwritten));
         feed->set("published", count(status.published));
+        feed->set("lost", count(status.lost));
+        feed->set("cut", count(status.cut));
         feed->set("pages", count(status.pages));
+        feed->set("pages-failed", count(status.pages_failed));
+        feed->set("longest-page-microseconds", count(status.page_longest_us));
+        feed->set("bad-requests", count(status.bad_requests));
         feed->set("replays", count(status.replays));
         feed->set("ring-events", count(status.ring_events));
         feed->set("ring-octets", count(status.ring_octets));

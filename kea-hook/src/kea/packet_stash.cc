@@ -82,13 +82,14 @@ void ThreadContext::forgetAll() {
     newest_generation.fetch_add(1);
 }
 
+// @return false if it is the packet in hand already
 template <typename Packet>
-void ThreadContext::begin(boost::weak_ptr<Packet>& mine, const boost::shared_ptr<Packet>& packet) {
+bool ThreadContext::take(boost::weak_ptr<Packet>& mine, const boost::shared_ptr<Packet>& packet) {
     answers_packets_ = true;
     reclaiming_.length = 0;
     // The same address may be another packet's memory by now: only a living one is the same packet.
     if (packet_ == packet.get() && !mine.expired()) {
-        return;
+        return false;
     }
     mine = packet;
     packet_ = packet.get();
@@ -96,11 +97,22 @@ void ThreadContext::begin(boost::weak_ptr<Packet>& mine, const boost::shared_ptr
     declining_.length = 0;
     renewing_count_ = 0;
     written_.clear();
-    forgetTapped();
+    return true;
 }
 
-template void ThreadContext::begin(boost::weak_ptr<Pkt4>&, const boost::shared_ptr<Pkt4>&);
-template void ThreadContext::begin(boost::weak_ptr<Pkt6>&, const boost::shared_ptr<Pkt6>&);
+template bool ThreadContext::take(boost::weak_ptr<Pkt6>&, const boost::shared_ptr<Pkt6>&);
+
+void ThreadContext::begin(const isc::dhcp::Pkt4Ptr& packet) {
+    if (take(packet4_, packet)) {
+        forgetTapped();
+    }
+}
+
+void ThreadContext::begin(const isc::dhcp::Pkt6Ptr& packet) {
+    if (take(packet6_, packet)) {
+        forgetTapped();
+    }
+}
 
 void ThreadContext::endPacket() {
     packet4_.reset();

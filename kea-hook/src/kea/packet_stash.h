@@ -46,9 +46,11 @@ public:
     /// Makes every thread forget what it remembers. While no other thread is in Kea.
     static void forgetAll();
 
-    /// A callout of this packet: it is the one that this thread answers.
-    void begin(const isc::dhcp::Pkt4Ptr& packet) { begin(packet4_, packet); }
-    void begin(const isc::dhcp::Pkt6Ptr& packet) { begin(packet6_, packet); }
+    /// This packet is the one that this thread answers. Nothing was written for it yet.
+    void begin(const isc::dhcp::Pkt4Ptr& packet);
+    void begin(const isc::dhcp::Pkt6Ptr& packet);
+    /// The same in the midst of a packet, which Kea may have moved to this thread unseen: what was written remains.
+    void resume(const isc::dhcp::Pkt6Ptr& packet) { take(packet6_, packet); }
     void endPacket();
 
     /// Kea is about to reclaim the lease of this address.
@@ -113,7 +115,7 @@ public:
 
 private:
     template <typename Packet>
-    void begin(boost::weak_ptr<Packet>& mine, const boost::shared_ptr<Packet>& packet);
+    bool take(boost::weak_ptr<Packet>& mine, const boost::shared_ptr<Packet>& packet);
 
     std::uint64_t generation_ = 0;
     boost::weak_ptr<isc::dhcp::Pkt4> packet4_;

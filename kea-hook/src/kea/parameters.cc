@@ -163,7 +163,7 @@ private:
         ConfigProblem problem;
         problem.parameter = parameter;
         problem.value = shown(value);
-        problem.place = value ? value->getPosition().str() : std::string();
+        problem.place = value && value->getPosition().line_ != 0 ? value->getPosition().str() : "an unknown place";
         problem.reason = reason;
         problems_.push_back(problem);
     }

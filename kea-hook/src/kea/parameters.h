@@ -16,7 +16,7 @@ namespace lease_feed {
 struct ConfigProblem {
     std::string parameter;  ///< e.g. "requesters[1].keepalive.interval"
     std::string value;      ///< as JSON, cut to a readable length
-    std::string place;      ///< file, line and column as Kea gives them; may be empty
+    std::string place;      ///< file, line and column as Kea gives them
     std::string reason;     ///< one sentence without its full stop
 };
 
