@@ -15,6 +15,11 @@ export interface ReplyContext {
   readonly shows: (data: BindingData) => boolean
   /** In the requestor's scope: whether this binding may be told beside another of its client. */
   readonly inScope: (data: BindingData) => boolean
+  /**
+   * Equal for all to whom a change is told in the same words, but for the transaction id; undefined where that cannot be
+   * said.
+   */
+  readonly view: string | undefined
   /** Changes that a message of this batch has told already, as companions of another. */
   readonly told: Set<ChangeNumber>
 }
@@ -46,6 +51,8 @@ export interface Dialect {
   ): Uint8Array[]
   /** Messages that tell a change: none when there is nothing for this requestor in it. */
   change(reply: ReplyContext, change: ActiveChange, baseTime: LogicalSeconds, moment: Moment): Uint8Array[]
+  /** A copy of a frame of this family with another transaction id. */
+  withXid(frame: Uint8Array, xid: number): Uint8Array
   /** relay-ids in a binding's relay data. */
   relayIds(data: BindingData): Uint8Array[]
 }

@@ -10,7 +10,7 @@ import {
   stateAt,
 } from '../binding.ts'
 import type { RawOption } from '../wire/option-table.ts'
-import { decodeMessage4, encodeFrame4 } from '../wire/v4/codec.ts'
+import { decodeMessage4, encodeFrame4, withXid4 } from '../wire/v4/codec.ts'
 import { type Message4, MessageType4, Op } from '../wire/v4/messages.ts'
 import { Code4, DATA_SOURCE_REMOTE, type Options4, SubCode4, subOptions4 } from '../wire/v4/options.ts'
 import { Status4 } from '../wire/v4/status.ts'
@@ -139,6 +139,8 @@ export const dialect4: Dialect = {
     return told === undefined ? [] : [bindingFrame(reply, told, baseTime, moment)]
   },
 
+  withXid: withXid4,
+
   relayIds: (data) => relaySubOptions(data, SubCode4.relayId),
 }
 
@@ -191,7 +193,7 @@ function parseActive(message: Message4): Request {
     since: options.queryStartTime,
     requested:
       options.parameterRequestList === undefined ? defaultRequested : new Set(options.parameterRequestList),
-    selects: () => true,
+    selects: undefined,
   }
   return { kind: 'active', query }
 }

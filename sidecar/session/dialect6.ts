@@ -11,7 +11,7 @@ import {
 } from '../binding.ts'
 import { toSeconds2000 } from '../wire/absolute-time.ts'
 import type { RawOption } from '../wire/option-table.ts'
-import { decodeMessage6, encodeFrame6 } from '../wire/v6/codec.ts'
+import { decodeMessage6, encodeFrame6, withXid6 } from '../wire/v6/codec.ts'
 import { type Message6, MessageType6 } from '../wire/v6/messages.ts'
 import {
   type ClientData6,
@@ -161,6 +161,8 @@ export const dialect6: Dialect = {
       return []
     return groupFrames(reply, departure, false, liveOnes(companions, reply, moment), base, moment)
   },
+
+  withXid: withXid6,
 
   relayIds: (data) => relayOptions6(data, Code6.relayId),
 }

@@ -27,8 +27,8 @@ export interface ActiveQuery extends Asker {
   readonly since: LogicalSeconds | undefined
   /** Option codes that were asked for, or the default set. */
   readonly requested: ReadonlySet<number>
-  /** Whether a binding is asked for (OPTION_LQ_QUERY); scope is not part of it. */
-  readonly selects: (data: BindingData) => boolean
+  /** Whether a binding is asked for (OPTION_LQ_QUERY); scope is not part of it. Undefined = every one is. */
+  readonly selects: ((data: BindingData) => boolean) | undefined
 }
 
 export type QueryKind = 'active' | 'bulk'

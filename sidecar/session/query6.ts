@@ -10,7 +10,7 @@ import type { Rights, Service } from './session-io.ts'
 
 const GLOBAL_VPN = 255
 
-type Selects = ActiveQuery['selects']
+type Selects = NonNullable<ActiveQuery['selects']>
 
 export function parseActive6(
   message: Message6,
@@ -40,9 +40,8 @@ export function parseActive6(
     return refuse('malformedQuery', 'an active query has no OPTION_LQ_END_TIME') // RFC 7653 section 9.3
   if (options.virtualSubnet !== undefined && options.virtualSubnet.type !== GLOBAL_VPN)
     return refuse('notAllowed', 'no VPNs are served here')
-  const selects =
-    options.leaseQuery === undefined ? everything : filterOf(options.leaseQuery, service, rights)
-  if (typeof selects !== 'function') return refuse(selects.status, selects.text)
+  const selects = options.leaseQuery === undefined ? undefined : filterOf(options.leaseQuery, service, rights)
+  if (selects !== undefined && typeof selects !== 'function') return refuse(selects.status, selects.text)
 
   const start = options.startTime ?? inner?.startTime
   const query: ActiveQuery = {

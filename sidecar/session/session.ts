@@ -9,7 +9,7 @@ import { ActiveCursor } from './active-query.ts'
 import type { Dialect, Outcome, ReplyContext } from './dialect.ts'
 import { accepted, harmless, type Phase } from './phases.ts'
 import type { ActiveQuery, Asker, QueryKind, Refusal } from './query.ts'
-import { scopeOf } from './selection.ts'
+import { scopeOf, viewOf } from './selection.ts'
 import type {
   Action,
   ChangeBatch,
@@ -291,7 +291,8 @@ export class Session {
       limits,
       rights: this.#rights,
       inScope,
-      shows: (data) => inScope(data) && query.selects(data),
+      shows: query.selects === undefined ? inScope : (data) => inScope(data) && query.selects!(data),
+      view: viewOf(query, this.#rights),
       first: true,
       told: new Set(),
       messages: 0,

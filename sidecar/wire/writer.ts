@@ -1,6 +1,11 @@
 /** Largest message a 2-octet message-size can announce (RFC 6926 section 6.1, RFC 5460 section 5.1). */
 export const MAX_MESSAGE = 0xffff
 
+// Messages are small and many, and an ArrayBuffer for each would cost more than writing it: they are cut from slabs.
+const SLAB_SIZE = 64 * 1024
+let slab = new Uint8Array(SLAB_SIZE)
+let slabUsed = 0
+
 /**
  * A growing buffer with a write position. Lengths that are known only afterwards are patched in: `begin…` leaves room
  * and returns a mark, `end…` fills it in. What does not fit its length field is our own mistake: RangeError.
@@ -64,6 +69,15 @@ export class Writer {
     this.#at += count
   }
 
+  /** Overwrites four octets that were written before. */
+  patch32(at: number, value: number): void {
+    if (at + 4 > this.#at) throw new RangeError(`patch at ${at} of ${this.#at} octets`)
+    const end = this.#at
+    this.#at = at
+    this.u32(value)
+    this.#at = end
+  }
+
   // ---- lengths patched in afterwards
 
   /** A 2-octet message-size; the mark is for {@link endSize}. */
@@ -118,9 +132,18 @@ export class Writer {
     this.#octets[mark - 1] = size
   }
 
-  /** A copy of what has been written; the writer can go on or be {@link reset}. */
+  /** A copy of what has been written, never changed afterwards; the writer can go on or be {@link reset}. */
   take(): Uint8Array {
-    return this.#octets.slice(0, this.#at)
+    const size = this.#at
+    if (size > SLAB_SIZE / 4) return this.#octets.slice(0, size)
+    if (size > slab.length - slabUsed) {
+      slab = new Uint8Array(SLAB_SIZE)
+      slabUsed = 0
+    }
+    const copy = slab.subarray(slabUsed, slabUsed + size)
+    copy.set(this.#octets.subarray(0, size))
+    slabUsed += size
+    return copy
   }
 
   reset(): void {

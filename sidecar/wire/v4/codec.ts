@@ -12,7 +12,6 @@ const COOKIE = 0x63825363
 const OVERLOAD_FILE = 1
 const OVERLOAD_SNAME = 2
 
-const NO_ADDRESS = new Uint8Array(4)
 const NO_HARDWARE_ADDRESS = new Uint8Array(0)
 
 /**
@@ -92,6 +91,17 @@ function answerable<T>(as: Answerable, read: () => T): T {
   }
 }
 
+/** Place of the xid in a frame: behind the size, op, htype, hlen and hops. */
+const XID_AT = 2 + 4
+
+/** A copy of a frame with another xid. */
+export function withXid4(frame: Uint8Array, xid: number): Uint8Array {
+  writer.reset()
+  writer.octets(frame)
+  writer.patch32(XID_AT, xid)
+  return writer.take()
+}
+
 const writer = new Writer(1024)
 
 /** The whole frame, size prefix included. Throws a RangeError where it would exceed 65535 octets. */
@@ -105,10 +115,10 @@ export function encodeFrame4(message: Message4): Uint8Array {
   writer.u8(0) // hops
   writer.u32(message.xid)
   writer.u32(0) // secs, flags
-  writer.padded(message.ciaddr ?? NO_ADDRESS, 4)
-  writer.padded(message.yiaddr ?? NO_ADDRESS, 4)
-  writer.padded(message.siaddr ?? NO_ADDRESS, 4)
-  writer.padded(message.giaddr ?? NO_ADDRESS, 4)
+  writeAddress(message.ciaddr)
+  writeAddress(message.yiaddr)
+  writeAddress(message.siaddr)
+  writeAddress(message.giaddr)
   writer.padded(chaddr, 16)
   writer.zeros(64 + 128) // sname, file
   writer.u32(COOKIE)
@@ -119,4 +129,9 @@ export function encodeFrame4(message: Message4): Uint8Array {
   writer.u8(END)
   writer.endSize(mark)
   return writer.take()
+}
+
+function writeAddress(address: Uint8Array | undefined): void {
+  if (address === undefined) writer.u32(0)
+  else writer.padded(address, 4)
 }

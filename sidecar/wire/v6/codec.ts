@@ -24,6 +24,17 @@ export function decodeMessage6(octets: Uint8Array): Message6 {
   }
 }
 
+/** Place of the msg-type, which the transaction-id follows, in a frame. */
+const TYPE_AT = 2
+
+/** A copy of a frame with another transaction-id. */
+export function withXid6(frame: Uint8Array, xid: number): Uint8Array {
+  writer.reset()
+  writer.octets(frame)
+  writer.patch32(TYPE_AT, frame[TYPE_AT]! * 2 ** 24 + xid)
+  return writer.take()
+}
+
 const writer = new Writer(1024)
 
 /** The whole frame, size prefix included. Throws a RangeError where it would exceed 65535 octets. */
