@@ -126,7 +126,7 @@ export class Memory {
       chained = table.hasOctets(ordinal, CLIENT_ID, data.clientId)
       if (!chained) this.#byClientId.remove(ordinal)
       const state = table.state(ordinal)
-      if (this.#keepsSelectors(ordinal, data)) index.clear(table.changeNumber(ordinal))
+      if (this.#keepsSelectors(ordinal, data, chained)) index.clear(table.changeNumber(ordinal))
       else {
         this.#dropDeparture(data)
         this.#depart(ordinal, data, at)
@@ -348,17 +348,17 @@ export class Memory {
 
   // ---- departures
 
-  #keepsSelectors(ordinal: number, data: BindingData): boolean {
+  #keepsSelectors(ordinal: number, data: BindingData, sameClientId: boolean): boolean {
     const { table } = this
     const chunk = table.rows.chunk(ordinal)
     const at = table.rows.offset(ordinal)
     // Nearly every change is a renewal: compared where it lies. What differs here may still select alike.
     if (
+      sameClientId &&
       chunk[at + Word.subnetId] === data.subnetId &&
       ((chunk[at + Word.kind]! >>> 16) & 0xff) === data.prefixLength &&
       (chunk[at + Word.flags]! & 0xffff) === data.hardwareType &&
       table.hasOctets(ordinal, 0, data.hardwareAddress) &&
-      table.hasOctets(ordinal, CLIENT_ID, data.clientId) &&
       table.hasOctets(ordinal, 3, data.relay)
     ) {
       return true

@@ -67,10 +67,15 @@ function order(numbers: Float64Array): Uint32Array {
     if (number < least) least = number
     if (number > most) most = number
   }
-  const places = Uint32Array.from(numbers, (_, i) => i)
-  if (most - least >= EXACT_SPAN) return places.sort((a, b) => numbers[a]! - numbers[b]!)
+  const places = new Uint32Array(numbers.length)
+  if (most - least >= EXACT_SPAN) {
+    for (let i = 0; i < places.length; i++) places[i] = i
+    return places.sort((a, b) => numbers[a]! - numbers[b]!)
+  }
   // Sorting without a comparator is several times faster: number and place packed in one double.
-  const packed = Float64Array.from(numbers, (number, i) => (number - least) * RUN + i).sort()
+  const packed = new Float64Array(numbers.length)
+  for (let i = 0; i < packed.length; i++) packed[i] = (numbers[i]! - least) * RUN + i
+  packed.sort()
   for (let i = 0; i < packed.length; i++) places[i] = packed[i]! % RUN
   return places
 }
