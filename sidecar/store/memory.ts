@@ -59,7 +59,7 @@ export class Memory {
   readonly table: BindingTable
   readonly unwritten: Unwritten
   readonly index = new ChangeIndex()
-  readonly retention: Retention
+  #retention: Retention
   readonly #onPrunedByCount: () => void
   readonly #hash: KeyedHash
   readonly #byClientId: Chains
@@ -80,7 +80,7 @@ export class Memory {
     this.family = family
     this.#hash = options.hash ?? new KeyedHash()
     const { seconds, maxEnded } = { ...DEFAULT_RETENTION, ...options.retention }
-    this.retention = { seconds, maxEnded }
+    this.#retention = { seconds, maxEnded }
     this.#onPrunedByCount = options.onPrunedByCount ?? (() => {})
     this.table = new BindingTable(family, this.#hash)
     this.unwritten = new Unwritten(this.table)
@@ -146,9 +146,11 @@ export class Memory {
     return number
   }
 
-  heldBy(clientId: Uint8Array): Binding[] {
+  heldBy(clientId: Uint8Array, visit: number = Number.POSITIVE_INFINITY): Binding[] {
     const held: Binding[] = []
+    let visited = 0
     for (let at = this.#byClientId.first(clientId); at !== 0; at = this.#byClientId.next(at)) {
+      if (visited++ >= visit) break
       if (this.table.state(at) === BindingState.active) held.push(this.table.read(at))
     }
     return held
@@ -233,6 +235,15 @@ export class Memory {
     this.unwritten.onWork()
   }
 
+  get retention(): Retention {
+    return this.#retention
+  }
+
+  /** Keeps ends by another rule from now on; what is gone does not come back. */
+  set retention(retention: Retention) {
+    this.#retention = retention
+  }
+
   prune(now: LogicalSeconds): number {
     const { table, index } = this
     const candidates: number[] = []
@@ -242,7 +253,7 @@ export class Memory {
     let dropped = 0
     for (const ordinal of candidates) {
       const at = table.changedAt(ordinal)
-      const reason = pruneReason(this.retention, now, at, this.ended)
+      const reason = pruneReason(this.#retention, now, at, this.ended)
       if (reason === undefined) return dropped
       const number = table.changeNumber(ordinal)
       // What is active here can only come to an end further on: nothing up to this number will ever have to go.

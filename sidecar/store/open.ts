@@ -194,8 +194,8 @@ export class Store implements BindingStore {
     return this.#memory.put(data, at)
   }
 
-  heldBy(clientId: Uint8Array): Binding[] {
-    return this.#memory.heldBy(clientId)
+  heldBy(clientId: Uint8Array, visit?: number): Binding[] {
+    return this.#memory.heldBy(clientId, visit)
   }
 
   get counts(): ReadonlyMap<BindingState, number> {
@@ -250,6 +250,15 @@ export class Store implements BindingStore {
   prune(now: LogicalSeconds): number {
     this.#mustBeOpen()
     return this.#memory.prune(now)
+  }
+
+  /** How long and how many ends are kept; may be set while the store serves. */
+  get retention(): Retention {
+    return this.#memory.retention
+  }
+
+  set retention(retention: Retention) {
+    this.#memory.retention = retention
   }
 
   clearMarks(): void {

@@ -51,8 +51,11 @@ export interface BindingStore {
    * The caller has decided that this is a change; an equal value is a change too (a replayed event).
    */
   put(data: BindingData, at: LogicalSeconds): ChangeNumber
-  /** Bindings held by this client (state active), in no set order. */
-  heldBy(clientId: Uint8Array): Binding[]
+  /**
+   * Bindings held by this client (state active), longest linked first; at most `visit` of its bindings are
+   * looked at, since a client may hold any number.
+   */
+  heldBy(clientId: Uint8Array, visit?: number): Binding[]
   /** How many bindings are in each state. */
   readonly counts: ReadonlyMap<BindingState, number>
 

@@ -343,6 +343,25 @@ test('pruning is bounded a call and gets everywhere in the end', () => {
   assert.equal(memory.ended, 0)
 })
 
+test('retention may be changed while the store serves', () => {
+  const memory = new Memory(4, { retention: { seconds: 1000 } })
+  for (let i = 0; i < 10; i++) put(memory, i, 100 + i, { state: BindingState.released })
+  assert.equal(memory.prune(200), 0)
+  memory.retention = { seconds: 95, maxEnded: 100 }
+  assert.equal(memory.prune(200), 5)
+  memory.retention = { seconds: 1000, maxEnded: 1 }
+  assert.equal(memory.prune(200), 4)
+})
+
+test('a client of many bindings is looked at in part where that is asked for', () => {
+  const memory = new Memory(6)
+  for (let i = 0; i < 1000; i++) put(memory, i, 100, { clientId: octets('many') })
+  put(memory, 0, 101, { clientId: octets('many'), state: BindingState.released })
+  assert.equal(memory.heldBy(octets('many')).length, 999)
+  assert.equal(memory.heldBy(octets('many'), 10).length, 9)
+  assert.deepEqual(memory.heldBy(new Uint8Array(0)), [])
+})
+
 test('change times never decrease', () => {
   const memory = new Memory(4)
   put(memory, 1, 100)
