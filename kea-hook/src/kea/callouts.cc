@@ -50,7 +50,7 @@ int loadFor(Family family, LibraryHandle& handle) {
     } else if (!serverRuns()) {
         for (const auto& problem : problems) {
             LOG_ERROR(logger, LEASE_FEED_PARAMETER_REFUSED)
-                .arg(problem.parameter).arg(problem.reason).arg(problem.value).arg(problem.place);
+                .arg(problem.parameter).arg(problem.reason).arg(valueAndPlace(problem));
         }
         return 1;
     } else if (last_good) {

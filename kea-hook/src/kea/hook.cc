@@ -123,7 +123,7 @@ Hook::Hook(Family family, Config config, ServiceFrom from, std::vector<ConfigPro
       main_id_(std::this_thread::get_id()), leases_(family), main_([this] { tick(); }) {
     for (const auto& problem : problems_) {
         LOG_ERROR(logger, LEASE_FEED_PARAMETER_REFUSED)
-            .arg(problem.parameter).arg(problem.reason).arg(problem.value).arg(problem.place);
+            .arg(problem.parameter).arg(problem.reason).arg(valueAndPlace(problem));
     }
     if (!problems_.empty()) {
         LOG_ERROR(logger, LEASE_FEED_SERVICE_KEPT).arg(problems_.size()).arg(nameOf(from_));

@@ -17,7 +17,7 @@ namespace lease_feed {
     X(LEASE_FEED_FOLLOWER_GONE, "follower %1 has not reported for %2 seconds")                                        \
     X(LEASE_FEED_FOLLOWER_STATE, "follower %1 is %2: applied %3, %4 active bindings, %5 requestors")                  \
     X(LEASE_FEED_LOAD_FAILED, "the lease feed cannot be loaded: %1")                                                  \
-    X(LEASE_FEED_PARAMETER_REFUSED, "%1: %2 (value %3, at %4)")                                                       \
+    X(LEASE_FEED_PARAMETER_REFUSED, "%1: %2 (%3)")                                                       \
     X(LEASE_FEED_RESYNC, "every follower of the lease feed is asked to read all leases anew")                         \
     X(LEASE_FEED_SERVICE_KEPT, "%1 refused parameters: the lease feed runs, the requestor service stays %2")          \
     X(LEASE_FEED_START_FAILED, "leases are not fed: %1; DHCP is served, the feed tries again every %2 seconds")       \

@@ -163,7 +163,7 @@ private:
         ConfigProblem problem;
         problem.parameter = parameter;
         problem.value = shown(value);
-        problem.place = value && value->getPosition().line_ != 0 ? value->getPosition().str() : "an unknown place";
+        problem.place = value && value->getPosition().line_ != 0 ? value->getPosition().str() : std::string();
         problem.reason = reason;
         problems_.push_back(problem);
     }
@@ -500,6 +500,10 @@ Config defaultConfig(Family family) {
 
 Config parseConfig(Family family, const ConstElementPtr& parameters, std::vector<ConfigProblem>& problems) {
     return Parser(family, problems).parse(parameters);
+}
+
+std::string valueAndPlace(const ConfigProblem& problem) {
+    return "value " + problem.value + (problem.place.empty() ? std::string() : " at " + problem.place);
 }
 
 std::vector<ParameterRow> parameterRows() {

@@ -16,7 +16,7 @@ namespace lease_feed {
 struct ConfigProblem {
     std::string parameter;  ///< e.g. "requesters[1].keepalive.interval"
     std::string value;      ///< as JSON, cut to a readable length
-    std::string place;      ///< file, line and column as Kea gives them
+    std::string place;      ///< file, line and column; empty where Kea does not say, as for a command
     std::string reason;     ///< one sentence without its full stop
 };
 
@@ -33,6 +33,9 @@ Config defaultConfig(Family family);
 /// @param parameters  a map, or null for none
 /// @param problems    gets every refused parameter; the result is to be used only if it got none
 Config parseConfig(Family family, const isc::data::ConstElementPtr& parameters, std::vector<ConfigProblem>& problems);
+
+/// "value 70000 at /etc/kea/kea-dhcp4.conf:12:33", for the log.
+std::string valueAndPlace(const ConfigProblem& problem);
 
 /// One row for the README's table; a test holds the two equal.
 struct ParameterRow {
