@@ -17,13 +17,23 @@ export interface SessionLike {
 export interface ConnectionHost {
   readonly turns: Turns
   moment(): Moment
-  open(since: number | undefined, requester: Requester): Extract<Input, { type: 'opened' | 'terminate' }>
+  /**
+   * Where a query begins; `later`: it cannot be said yet, ask again in a moment.
+   * @param waitedMs since it was asked first
+   */
+  open(
+    since: number | undefined,
+    requester: Requester,
+    waitedMs: number,
+  ): Extract<Input, { type: 'opened' | 'terminate' }> | 'later'
   read(after: number, limit: number): ChangeBatch
   closed(connection: Connection): void
 }
 
 /** Milliseconds that a closing connection may take to hand over what was sent. */
 const CLOSE_MS = 5_000
+/** Milliseconds after which it is asked again where a query begins. */
+const OPEN_AGAIN_MS = 50
 /** Octets waiting for the requestor beyond which the session has gone wrong; one slice is far less. */
 const MAX_UNSENT = 4 * 1024 * 1024
 /** How long messages wait for the kernel before the requestor counts as blocked, for the log. */
@@ -128,7 +138,7 @@ export class Connection {
     switch (action.type) {
       case 'open':
         this.#queryActive = true
-        this.#host.turns.take(() => this.#tell(this.#host.open(action.since, this.requester)))
+        this.#host.turns.take(() => this.#open(action.since, performance.now()))
         return
       case 'read':
         this.#host.turns.take(() => {
@@ -149,6 +159,13 @@ export class Connection {
       default:
         assertNever(action)
     }
+  }
+
+  #open(since: number | undefined, askedAt: number): void {
+    if (this.#closing || this.#gone) return
+    const answer = this.#host.open(since, this.requester, performance.now() - askedAt)
+    if (answer !== 'later') this.#tell(answer)
+    else setTimeout(() => this.#open(since, askedAt), OPEN_AGAIN_MS)
   }
 
   #write(messages: readonly Uint8Array[]): void {

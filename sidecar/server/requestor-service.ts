@@ -43,12 +43,17 @@ export interface RequestorServiceParts {
   readonly requireTls?: boolean
   /** Something in {@link RequestorService.problems} or the number of connections has changed. */
   readonly onStatus?: () => void
-  /** The horizon says how far the history reaches back. False: nothing is known yet, every start time gets DataMissing. */
+  /**
+   * The horizon says how far the history reaches back. False: changes shown before a crash may have been lost; start times
+   * wait for the proof that they were not, and get DataMissing without it.
+   */
   readonly indexTrusted: () => boolean
 }
 
 /** Milliseconds in which growth of the index is gathered into one wake-up of the requestors at the tail. */
 const GATHER_MS = 2
+/** How long the answer to a start time waits for the proof that nothing was lost in a crash. */
+const TRUST_WAIT_MS = 10_000
 const NOT_HEARD = 'the DHCP server is not heard'
 /** Lines about refused connections in ten seconds. */
 const REJECTED_LINES = 10
@@ -211,15 +216,19 @@ export class RequestorService implements ConnectionHost {
   open(
     since: LogicalSeconds | undefined,
     requester: Requester,
-  ): Extract<Input, { type: 'opened' | 'terminate' }> {
+    waitedMs: number,
+  ): Extract<Input, { type: 'opened' | 'terminate' }> | 'later' {
+    const { store, indexTrusted, now } = this.#parts
     if (this.#suspended) return { type: 'terminate', text: NOT_HEARD }
-    const opened = openAt(this.#parts.store, since, this.#parts.now())
+    const opened = openAt(store, since, now())
+    if (since === undefined || !opened.complete) return opened
     const widenedAt = this.#widened[entryKey(requester)]
-    const widened = since !== undefined && widenedAt !== undefined && since <= widenedAt
-    if (since !== undefined && (widened || !this.#parts.indexTrusted())) {
-      return { ...opened, after: opened.newest, complete: false }
-    }
-    return opened
+    const incomplete = { ...opened, after: opened.newest, complete: false }
+    if (widenedAt !== undefined && since <= widenedAt) return incomplete
+    if (indexTrusted()) return opened
+    // After a crash the feed mostly proves in a moment that nothing was lost; DataMissing would cost the requestor a
+    // Bulk query for nothing.
+    return waitedMs < TRUST_WAIT_MS ? 'later' : incomplete
   }
 
   read(after: number, limit: number): ChangeBatch {

@@ -69,7 +69,7 @@ for (const family of families) {
     assert.equal(fold.active.has(address(family, 1)), false)
   })
 
-  test(`DHCPv${family}: start times get DataMissing before the first walk, below the horizon, and while the index is not trusted`, async () => {
+  test(`DHCPv${family}: start times get DataMissing before the first walk and below the horizon`, async () => {
     await using service = new TestService(family).configure()
     const missing = async (since: number) => {
       const requestor = await service.connect({ since })
@@ -83,8 +83,18 @@ for (const family of families) {
     service.walked()
     assert.equal(await missing(service.now), false)
     assert.equal(await missing(service.now - 1), true, 'below the horizon')
+  })
+
+  test(`DHCPv${family}: after a crash a start time waits for the proof that nothing was lost`, async () => {
+    await using service = new TestService(family).walked().configure()
     service.trusted = false
-    assert.equal(await missing(service.now), true, 'not trusted')
+    const requestor = await service.connect({ since: service.now })
+    const answer = requestor.next()
+    const first = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 300, 'nothing'))])
+    assert.equal(first, 'nothing')
+    service.trusted = true
+    await answer
+    await requestor.until(({ type }) => type === 'catch-up-complete')
   })
 
   test(`DHCPv${family}: a stop tells Active requestors QueryTerminated with a base-time`, async () => {
