@@ -34,7 +34,8 @@ export class Historian {
     this.#most = most
   }
 
-  judge(binding: ReportedBinding): What {
+  /** @param at base-time of the message, the server's clock */
+  judge(binding: ReportedBinding, at: UnixSeconds): What {
     const key = keyOf(binding)
     const before = this.#seen.get(key)
     const active = binding.state === BindingState.active
@@ -48,7 +49,7 @@ export class Historian {
       lastTransaction: binding.lastTransaction,
     })
     if (this.#seen.size > this.#most) this.#seen.delete(this.#seen.keys().next().value!)
-    return active ? judgeActive(binding, before) : judgeEnded(binding)
+    return active ? judgeActive(binding, before) : judgeEnded(binding, before, at)
   }
 }
 
@@ -70,9 +71,14 @@ function judgeActive(binding: ReportedBinding, before: Seen | undefined): What {
   return renewed ? 'renewed' : 'changed'
 }
 
-function judgeEnded(binding: ReportedBinding): What {
-  // DHCPv6 says that a binding ended and not how (RFC 7653 defines no state).
-  if (binding.family === 6) return 'ended'
+function judgeEnded(binding: ReportedBinding, before: Seen | undefined, at: UnixSeconds): What {
+  if (binding.family === 6) {
+    // DHCPv6 says that a binding ended and not how (RFC 7653 defines no state). Its time was up, or somebody gave it up
+    // before: mostly the client, so that is the word, though a declined or deleted lease looks the same.
+    if (!before?.active || before.expires === undefined) return 'ended'
+    // Both are whole seconds of two clocks.
+    return at >= before.expires - 1 ? 'expired' : 'released'
+  }
   switch (binding.state) {
     case BindingState.expired:
       return 'expired'
@@ -93,7 +99,7 @@ function judgeEnded(binding: ReportedBinding): What {
 export function formatLine(event: RequestorEvent, historian: Historian): string | undefined {
   switch (event.type) {
     case 'binding':
-      return formatBinding(event.binding, event.baseTime, historian.judge(event.binding))
+      return formatBinding(event.binding, event.baseTime, historian.judge(event.binding, event.baseTime))
     case 'accepted':
       return `${timeOf(event.baseTime)}  -- query accepted`
     case 'keepalive':
@@ -152,7 +158,7 @@ export function formatJson(event: RequestorEvent, historian: Historian): string 
       const { binding } = event
       return JSON.stringify({
         ...shared,
-        what: historian.judge(binding),
+        what: historian.judge(binding, event.baseTime),
         family: binding.family,
         address: binding.address,
         'prefix-length': binding.prefixLength === 0 ? null : binding.prefixLength,

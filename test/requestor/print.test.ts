@@ -32,7 +32,8 @@ function told(changed: Partial<ReportedBinding>, baseTime = T0): RequestorEvent 
   return { type: 'binding', binding: { ...leased, ...changed }, baseTime, resumePoint: baseTime }
 }
 
-const stories: readonly [what: string, steps: readonly [Partial<ReportedBinding>, What][]][] = [
+type Step = [changed: Partial<ReportedBinding>, expected: What, at?: number]
+const stories: readonly [what: string, steps: readonly Step[]][] = [
   ['a first mention with a state as old as the last words is a grant', [[{}, 'granted']]],
   ['a first mention with an older state is a renewal', [[{ stateSince: T0 - 100 }, 'renewed']]],
   [
@@ -75,26 +76,41 @@ const stories: readonly [what: string, steps: readonly [Partial<ReportedBinding>
     ],
   ],
   [
-    'DHCPv6 does not say how a binding ended',
-    [[{ family: 6, address: '2001:db8::1', state: BindingState.available }, 'ended']],
+    'DHCPv6 does not say how a binding ended (RFC 7653 defines no state)',
+    [[{ family: 6, state: BindingState.available }, 'ended']],
+  ],
+  [
+    'a DHCPv6 binding that ends before its time was given up',
+    [
+      [{ family: 6, expires: T0 + 3600 }, 'granted'],
+      [{ family: 6, state: BindingState.available }, 'released', T0 + 60],
+    ],
+  ],
+  [
+    'a DHCPv6 binding that ends when its time is up has expired',
+    [
+      [{ family: 6, expires: T0 + 3600 }, 'granted'],
+      [{ family: 6, state: BindingState.available }, 'expired', T0 + 3600],
+    ],
   ],
 ]
 for (const [what, steps] of stories) {
   test(what, () => {
     const historian = new Historian()
-    for (const [changed, expected] of steps)
-      assert.equal(historian.judge({ ...leased, ...changed }), expected)
+    for (const [changed, expected, at = T0] of steps) {
+      assert.equal(historian.judge({ ...leased, ...changed }, at), expected)
+    }
   })
 }
 
 test('what was seen is bounded: the oldest mention is forgotten first', () => {
   const historian = new Historian(2)
-  historian.judge({ ...leased, address: '192.0.2.1' })
-  historian.judge({ ...leased, address: '192.0.2.2' })
-  historian.judge({ ...leased, address: '192.0.2.1' })
-  historian.judge({ ...leased, address: '192.0.2.3' })
-  assert.equal(historian.judge({ ...leased, address: '192.0.2.2', options: [] }), 'granted', 'forgotten')
-  assert.equal(historian.judge({ ...leased, address: '192.0.2.3', options: [] }), 'changed', 'remembered')
+  historian.judge({ ...leased, address: '192.0.2.1' }, T0)
+  historian.judge({ ...leased, address: '192.0.2.2' }, T0)
+  historian.judge({ ...leased, address: '192.0.2.1' }, T0)
+  historian.judge({ ...leased, address: '192.0.2.3' }, T0)
+  assert.equal(historian.judge({ ...leased, address: '192.0.2.2', options: [] }, T0), 'granted', 'forgotten')
+  assert.equal(historian.judge({ ...leased, address: '192.0.2.3', options: [] }, T0), 'changed', 'remembered')
 })
 
 test('a line for people has time, address, what happened, client, end and relay', () => {
