@@ -14,6 +14,7 @@ import { topologyOf } from './server/topology.ts'
 import { dialect4 } from './session/dialect4.ts'
 import { dialect6 } from './session/dialect6.ts'
 import { Session } from './session/session.ts'
+import { shareFrames } from './session/shared-frames.ts'
 import { openStore, type Store, type StoreAlarm } from './store/open.ts'
 
 export interface FamilyOptions {
@@ -51,18 +52,22 @@ export class FamilyRuntime {
     this.store = store
     this.#log = log
     this.#endpoint = endpoint
+    const dialect = shareFrames(family === 4 ? dialect4 : dialect6)
     this.service = new RequestorService({
       family,
       store,
       now: () => store.clock.now(),
       // Until Kea has been heard, the host's clock is the best guess at its.
       keaNow: () => this.follower.keaNow() ?? Math.floor(Date.now() / 1000),
-      createSession: (settings, moment) => new Session(family === 4 ? dialect4 : dialect6, settings, moment),
+      createSession: (settings, moment) => new Session(dialect, settings, moment),
       memory,
       log,
       listen: options.listen,
       requireTls: options.requireTls,
       indexTrusted: () => this.follower.status().indexTrusted,
+      onConfig: ({ history }) => {
+        store.retention = { seconds: history.retentionSeconds, maxEnded: history.maxEnded }
+      },
       onStatus: () => this.#report(),
     })
     this.follower = new FeedFollower({

@@ -13,6 +13,9 @@ const MESSAGE_OVERHEAD = 300
 /** Other bindings of one client shown with a changed one; a client with more is told of them by their own changes. */
 const MAX_COMPANIONS = 256
 
+/** Bindings of one client looked at for companions; a client may hold any number. */
+const MAX_HELD_VISITED = 1024
+
 /** Which link a subnet is on: subnets of one shared network are one link. */
 export type LinkOf = (subnetId: number) => string | number
 
@@ -35,13 +38,47 @@ export function openAt(
   return { type: 'opened', after: Math.min(after, newest), newest, complete }
 }
 
-/** Answers `read` with at most `limit` changes, and fewer where they are large. */
-export function readChanges(
-  store: BindingStore,
-  linkOf: LinkOf,
-  after: ChangeNumber,
-  limit: number,
-): ChangeBatch {
+/** Batches kept: requestors at the tail mostly ask for the same one. */
+const KEPT_BATCHES = 4
+
+/** Answers `read`. Requestors that read on from the same place, before anything else is stored, share one batch. */
+export class ChangeReader {
+  readonly #store: BindingStore
+  #linkOf: LinkOf
+  #kept = new Map<string, ChangeBatch>()
+  #newest = -1
+  #prunedThrough = -1
+
+  constructor(store: BindingStore, linkOf: LinkOf) {
+    this.#store = store
+    this.#linkOf = linkOf
+  }
+
+  set linkOf(linkOf: LinkOf) {
+    this.#linkOf = linkOf
+    this.#kept.clear()
+  }
+
+  /** At most `limit` changes after `after`, and fewer where they are large. */
+  read(after: ChangeNumber, limit: number): ChangeBatch {
+    const { newestChange, prunedThrough } = this.#store
+    if (newestChange !== this.#newest || prunedThrough !== this.#prunedThrough) {
+      this.#kept.clear()
+      this.#newest = newestChange
+      this.#prunedThrough = prunedThrough
+    }
+    const key = `${after} ${limit}`
+    let batch = this.#kept.get(key)
+    if (batch === undefined) {
+      batch = readChanges(this.#store, this.#linkOf, after, limit)
+      if (this.#kept.size >= KEPT_BATCHES) this.#kept.clear()
+      this.#kept.set(key, batch)
+    }
+    return batch
+  }
+}
+
+function readChanges(store: BindingStore, linkOf: LinkOf, after: ChangeNumber, limit: number): ChangeBatch {
   const overtaken = store.prunedThrough > after
   const { newestChange: newest } = store
   const read = store.changesAfter(after, limit, MAX_VISITED)
@@ -77,7 +114,7 @@ function companionsOf(store: BindingStore, linkOf: LinkOf, about: BindingData): 
   if (about.state === BindingState.abandoned) return []
   const link = linkOf(about.subnetId)
   const companions: Binding[] = []
-  for (const binding of store.heldBy(about.clientId)) {
+  for (const binding of store.heldBy(about.clientId, MAX_HELD_VISITED)) {
     if (linkOf(binding.subnetId) !== link || sameOctets(binding.address, about.address)) continue
     companions.push(binding)
     if (companions.length === MAX_COMPANIONS) break

@@ -11,7 +11,7 @@ import type { ChangeBatch, Input, Moment, Rights, SessionSettings } from '../ses
 import type { BindingStore } from '../store/store.ts'
 import { parseAddress } from '../wire/address.ts'
 import { AllowList, sameRights } from './allow-list.ts'
-import { openAt, readChanges } from './change-reader.ts'
+import { ChangeReader, openAt } from './change-reader.ts'
 import { Connection, type ConnectionHost, type SessionLike } from './connection.ts'
 import { LineLimit } from './line-limit.ts'
 import { Listener, type Place } from './listener.ts'
@@ -41,6 +41,8 @@ export interface RequestorServiceParts {
   readonly listen?: readonly ListenOverride[] | undefined
   /** `--require-tls` */
   readonly requireTls?: boolean
+  /** New parameters are in force. */
+  readonly onConfig?: (config: ServiceConfig) => void
   /** Something in {@link RequestorService.problems} or the number of connections has changed. */
   readonly onStatus?: () => void
   /**
@@ -64,6 +66,7 @@ export class RequestorService implements ConnectionHost {
   readonly turns = new Turns()
   readonly #parts: RequestorServiceParts
   readonly #log: Log
+  readonly #reader: ChangeReader
   readonly #rejected = new LineLimit(REJECTED_LINES, 10_000)
   readonly #connections = new Set<Connection>()
   #listeners: Listener[] = []
@@ -83,6 +86,7 @@ export class RequestorService implements ConnectionHost {
   constructor(parts: RequestorServiceParts) {
     this.#parts = parts
     this.#log = parts.log
+    this.#reader = new ChangeReader(parts.store, this.#topology.linkOf)
   }
 
   /** Serves under the parameters accepted last, if there are any: Kea may be down. */
@@ -130,6 +134,7 @@ export class RequestorService implements ConnectionHost {
   /** What Kea said about links. */
   setTopology(topology: Topology): void {
     this.#topology = topology
+    this.#reader.linkOf = topology.linkOf
   }
 
   /** The parameters in force. */
@@ -232,7 +237,7 @@ export class RequestorService implements ConnectionHost {
   }
 
   read(after: number, limit: number): ChangeBatch {
-    return readChanges(this.#parts.store, this.#topology.linkOf, after, limit)
+    return this.#reader.read(after, limit)
   }
 
   closed(connection: Connection): void {
@@ -255,6 +260,7 @@ export class RequestorService implements ConnectionHost {
       active: config.active,
       bulk: config.bulk,
     })
+    this.#parts.onConfig?.(config)
     this.#listen(config)
     this.#rejudge(before, config)
   }

@@ -10,6 +10,7 @@ import { ServiceMemory } from '../../sidecar/server/service-memory.ts'
 import { dialect4 } from '../../sidecar/session/dialect4.ts'
 import { dialect6 } from '../../sidecar/session/dialect6.ts'
 import { Session } from '../../sidecar/session/session.ts'
+import { shareFrames } from '../../sidecar/session/shared-frames.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
 import type { BindingStore } from '../../sidecar/store/store.ts'
 import { parseAddress } from '../../sidecar/wire/address.ts'
@@ -52,12 +53,13 @@ export class TestService {
     this.family = family
     this.folder = folder ?? mkdtempSync(join(tmpdir(), 'alq-service-'))
     this.memory = new Memory(family)
+    const dialect = shareFrames(family === 4 ? dialect4 : dialect6)
     this.service = new RequestorService({
       family,
       store: this.memory as unknown as BindingStore,
       now: () => this.now,
       keaNow: () => this.now,
-      createSession: (settings, moment) => new Session(family === 4 ? dialect4 : dialect6, settings, moment),
+      createSession: (settings, moment) => new Session(dialect, settings, moment),
       memory: new ServiceMemory(join(this.folder, 'service.json')),
       log: createLog({
         level: level ?? 'debug',

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BindingState } from '../../sidecar/binding.ts'
+import { ChangeReader, openAt } from '../../sidecar/server/change-reader.ts'
+import { topologyOf } from '../../sidecar/server/topology.ts'
+import type { ActiveChange } from '../../sidecar/session/session-io.ts'
+import { Memory } from '../../sidecar/store/memory.ts'
+import type { BindingStore } from '../../sidecar/store/store.ts'
+import { formatAddress, parseAddress } from '../../sidecar/wire/address.ts'
+import { binding } from '../support/requestor-service.ts'
+
+const NOW = 1_800_000_000
+const asStore = (memory: Memory) => memory as unknown as BindingStore
+const companions = (change: ActiveChange) =>
+  change.companions.map(({ address }) => formatAddress(address)).sort()
+
+const subnet = (id: number, prefix: string, sharedNetwork = '', relay?: string) => ({
+  id,
+  prefix: parseAddress(prefix)!,
+  prefixLength: 64,
+  sharedNetwork,
+  relayAddresses: relay === undefined ? [] : [parseAddress(relay)!],
+  renewTimer: 10 * id,
+  rebindTimer: 20 * id,
+})
+const topology = topologyOf([
+  subnet(1, '2001:db8:1::', 'net'),
+  subnet(2, '2001:db8:2::', 'net', '2001:db8:ff::1'),
+  subnet(3, '2001:db8:3::'),
+])
+
+test('RFC 5460 section 5.2.1: a change comes with the client’s other live bindings on its link', () => {
+  const memory = new Memory(6)
+  const clientId = Uint8Array.of(0, 3, 0, 1, 9)
+  memory.put(binding('2001:db8:1::1', NOW, { clientId, subnetId: 1 }), NOW)
+  memory.put(binding('2001:db8:2::1', NOW, { clientId, subnetId: 2 }), NOW) // the same shared network
+  memory.put(binding('2001:db8:3::1', NOW, { clientId, subnetId: 3 }), NOW) // another link
+  memory.put(binding('2001:db8:2::2', NOW, { clientId, subnetId: 2, state: BindingState.expired }), NOW)
+  memory.put(binding('2001:db8:1::9', NOW, { subnetId: 1 }), NOW) // another client
+  const { changes } = new ChangeReader(asStore(memory), topology.linkOf).read(0, 100)
+  assert.deepEqual(changes.map(companions), [
+    ['2001:db8:2::1'],
+    ['2001:db8:1::1'],
+    [],
+    ['2001:db8:1::1', '2001:db8:2::1'],
+    [],
+  ])
+})
+
+test('declined bindings share an empty DUID in Kea and are no companions of each other', () => {
+  const memory = new Memory(6)
+  for (let n = 1; n <= 100; n++) {
+    memory.put(
+      binding(`2001:db8:1::${n}`, NOW, { clientId: Uint8Array.of(0, 0, 0), state: BindingState.abandoned }),
+      NOW,
+    )
+  }
+  const { changes } = new ChangeReader(asStore(memory), topology.linkOf).read(0, 200)
+  assert.deepEqual(
+    changes.map((change) => change.companions.length),
+    new Array(100).fill(0),
+  )
+})
+
+test('DHCPv4 has no companions', () => {
+  const memory = new Memory(4)
+  memory.put(binding('192.0.2.1', NOW, { clientId: Uint8Array.of(1, 2) }), NOW)
+  memory.put(binding('192.0.2.2', NOW, { clientId: Uint8Array.of(1, 2) }), NOW)
+  const { changes } = new ChangeReader(asStore(memory), topology.linkOf).read(0, 100)
+  assert.deepEqual(changes.map(companions), [[], []])
+})
+
+test('a slice ends at 64 KiB of output, and the next goes on behind it', () => {
+  const memory = new Memory(4)
+  const options = new Uint8Array(1000)
+  for (let n = 1; n <= 200; n++) memory.put(binding(`192.0.2.${n}`, NOW, { options }), NOW)
+  const reader = new ChangeReader(asStore(memory), topology.linkOf)
+  const seen: string[] = []
+  let after = 0
+  for (let slices = 1; ; slices++) {
+    const batch = reader.read(after, 200)
+    assert.ok(batch.changes.length <= 60)
+    for (const change of batch.changes)
+      if (change.kind === 'binding') seen.push(formatAddress(change.binding.address))
+    after = batch.through
+    if (batch.atEnd) {
+      assert.ok(slices >= 4)
+      break
+    }
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 200 }, (_, i) => `192.0.2.${i + 1}`),
+  )
+})
+
+test('readers at the same place share one batch until something is stored', () => {
+  const memory = new Memory(4)
+  memory.put(binding('192.0.2.1', NOW), NOW)
+  const reader = new ChangeReader(asStore(memory), topology.linkOf)
+  const first = reader.read(0, 200)
+  assert.equal(reader.read(0, 200), first)
+  memory.put(binding('192.0.2.2', NOW), NOW)
+  assert.equal(reader.read(0, 200).changes.length, 2)
+})
+
+test('openAt: complete from the horizon on, not before, not in the future, never before a first walk', () => {
+  const memory = new Memory(4)
+  memory.put(binding('192.0.2.1', NOW), NOW)
+  assert.equal(openAt(asStore(memory), NOW, NOW).complete, false)
+  memory.raiseHorizon(NOW)
+  memory.put(binding('192.0.2.2', NOW), NOW + 5)
+  assert.deepEqual(openAt(asStore(memory), NOW + 1, NOW + 5), {
+    type: 'opened',
+    after: 1,
+    newest: 2,
+    complete: true,
+  })
+  assert.equal(openAt(asStore(memory), NOW - 1, NOW + 5).complete, false)
+  assert.equal(openAt(asStore(memory), NOW + 100, NOW + 5).complete, false)
+  assert.deepEqual(openAt(asStore(memory), undefined, NOW), {
+    type: 'opened',
+    after: 2,
+    newest: 2,
+    complete: true,
+  })
+})
+
+test('a link-address is that of a subnet, or of one of its relays; a shared network is one link', () => {
+  assert.deepEqual(topology.subnetsOfLink(parseAddress('2001:db8:1::5')!), [1, 2])
+  assert.deepEqual(topology.subnetsOfLink(parseAddress('2001:db8:ff::1')!), [1, 2])
+  assert.deepEqual(topology.subnetsOfLink(parseAddress('2001:db8:3::')!), [3])
+  assert.equal(topology.subnetsOfLink(parseAddress('2001:db8:4::')!), undefined)
+  assert.deepEqual(topology.timers(2), { renew: 20, rebind: 40 })
+})
