@@ -1,0 +1,54 @@
+/** The tables of sidecar/README.md, as the code has them. */
+import { parameters } from '../../sidecar/config.ts'
+import { daemonFlags, exitCodes } from '../../sidecar/daemon-flags.ts'
+import { errorTable } from '../../sidecar/errors.ts'
+import { logLines } from '../../sidecar/log.ts'
+import { watchFlags } from '../../sidecar/requestor/arguments.ts'
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+const code = (text: string) => `\`${text}\``
+const codeUnless = (text: string, plain: RegExp) => (plain.test(text) ? text : code(text))
+
+export const tables = {
+  parameters: table(
+    ['parameter', 'type', 'default', 'meaning'],
+    parameters.map(({ name, type, byDefault, meaning }) => [
+      code(name),
+      type,
+      codeUnless(byDefault, /^(none|all|-|by family|67, 547)$/),
+      meaning,
+    ]),
+  ),
+  flags: table(
+    ['flag', 'default', 'meaning'],
+    daemonFlags.map(({ name, value, byDefault, meaning }) => [
+      code(value === undefined ? name : `${name} ${value}`),
+      byDefault === undefined ? '' : byDefault,
+      meaning,
+    ]),
+  ),
+  watchFlags: table(
+    ['flag', 'meaning'],
+    watchFlags.map(({ name, value, meaning }) => [
+      code(value === undefined ? name : `${name} ${value}`),
+      meaning,
+    ]),
+  ),
+  exitCodes: table(
+    ['code', 'meaning'],
+    Object.entries(exitCodes).map(([exitCode, meaning]) => [exitCode, meaning]),
+  ),
+  events: table(
+    ['event', 'level', 'meaning'],
+    Object.values(logLines).map(({ event, level, meaning }) => [code(event), level, meaning]),
+  ),
+  errors: table(
+    ['code', 'sentence'],
+    Object.entries(errorTable).map(([errorCode, sentence]) => [code(errorCode), sentence]),
+  ),
+} as const
