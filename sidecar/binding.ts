@@ -80,9 +80,7 @@ export interface Binding extends BindingData {
 }
 
 /** When the binding's lease ends, on Kea's clock; Infinity for an infinite one. */
-export function expiryOf(
-  binding: Pick<BindingData, 'validLifetime' | 'clientLastTransaction'>,
-): UnixSeconds {
+export function expiryOf(binding: Pick<BindingData, 'validLifetime' | 'clientLastTransaction'>): UnixSeconds {
   return binding.validLifetime === INFINITE
     ? Number.POSITIVE_INFINITY
     : binding.clientLastTransaction + binding.validLifetime
