@@ -409,7 +409,26 @@ export class BindingTable {
 }
 
 /** @throws RangeError where a record could not be kept: a mistake of the caller, who limits what comes in. */
-export function checkOctets(data: BindingData): void {
+export function checkRecord(data: BindingData): void {
+  // What did not come back as it was put would look like a change of holder at the next put.
+  if (
+    data.hardwareType !== (data.hardwareType & 0xffff) ||
+    data.prefixLength !== (data.prefixLength & 0xff)
+  ) {
+    throw new RangeError(
+      `hardware type ${data.hardwareType} or prefix length ${data.prefixLength} out of range`,
+    )
+  }
+  if (
+    data.subnetId !== data.subnetId >>> 0 ||
+    data.iaid !== data.iaid >>> 0 ||
+    data.validLifetime !== data.validLifetime >>> 0 ||
+    data.preferredLifetime !== data.preferredLifetime >>> 0
+  ) {
+    throw new RangeError(
+      `subnet ${data.subnetId}, IAID ${data.iaid} or lifetime ${data.validLifetime}, ${data.preferredLifetime} exceeds 32 bits`,
+    )
+  }
   const length =
     OCTETS_HEADER +
     checked(data.hardwareAddress, 'hardwareAddress') +

@@ -9,7 +9,7 @@ import {
   sameOctets,
   type UnixSeconds,
 } from '../binding.ts'
-import { BindingTable, checkOctets, Flag, Word } from './binding-table.ts'
+import { BindingTable, checkRecord, Flag, Word } from './binding-table.ts'
 import { Chains } from './chains.ts'
 import { ChangeIndex } from './change-index.ts'
 import { sameSelectors, selectorKey } from './indexes.ts'
@@ -75,6 +75,7 @@ export class Memory {
   #lastPrune: PruneReason | undefined
   #round = 1
   #overdueFrom = 1
+  #peeked: BindingView | undefined
 
   constructor(family: Family, options: MemoryOptions = {}) {
     this.family = family
@@ -98,6 +99,11 @@ export class Memory {
     return ordinal === 0 ? undefined : this.table.read(ordinal)
   }
 
+  peek(address: Uint8Array): Binding | undefined {
+    this.#peeked ??= this.view()
+    return this.seek(this.#peeked, address) ? this.#peeked : undefined
+  }
+
   /** A view to be set on records by {@link BindingView.ordinal} or {@link seek}. */
   view(): BindingView {
     return new BindingView(this.table)
@@ -113,7 +119,7 @@ export class Memory {
     if (!(at >= this.#newestAt && at <= 0xffffffff)) {
       throw new RangeError(`change at second ${at} after one at second ${this.#newestAt}`)
     }
-    checkOctets(data)
+    checkRecord(data)
     const { table, index } = this
     let ordinal = table.find(data.address)
     let chained = false

@@ -189,6 +189,10 @@ export class Store implements BindingStore {
     return this.#memory.get(address)
   }
 
+  peek(address: Uint8Array): Binding | undefined {
+    return this.#memory.peek(address)
+  }
+
   put(data: BindingData, at: LogicalSeconds): ChangeNumber {
     this.#mustBeOpen()
     return this.#memory.put(data, at)

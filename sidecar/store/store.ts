@@ -46,6 +46,11 @@ export interface BindingStore {
   // ---- bindings
   get(address: Uint8Array): Binding | undefined
   /**
+   * As {@link get}, without a copy: one object for all calls, its octet fields views of the store's own memory. Good until
+   * the next peek or change; its fields may go into the {@link put} of the same address.
+   */
+  peek(address: Uint8Array): Binding | undefined
+  /**
    * Stores `data` as a change now: the binding's entry moves to the end of the change index. Where the holder, the length
    * or another selecting attribute (relay-id, remote-id, subnet) changes, the old value gets a departure.
    * The caller has decided that this is a change; an equal value is a change too (a replayed event).

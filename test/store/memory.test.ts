@@ -400,6 +400,21 @@ test('an address of the wrong family and octets beyond any field are refused', (
   assert.equal(memory.get(addressOf(6, 1))?.options.at(-1), 7)
 })
 
+test('a number that would not come back as it was put is refused', () => {
+  const memory = new Memory(6)
+  for (const some of [
+    { hardwareType: 65_536 },
+    { prefixLength: 256 },
+    { subnetId: 2 ** 32 },
+    { iaid: -1 },
+    { validLifetime: 0.5 },
+    { preferredLifetime: Number.NaN },
+  ]) {
+    assert.throws(() => put(memory, 1, 100, some), RangeError, JSON.stringify(some))
+  }
+  assert.equal(memory.get(addressOf(6, 1)), undefined)
+})
+
 test('overdue bindings are found in bounded calls, each of them, and only those', () => {
   const memory = new Memory(4)
   const count = 40_000
