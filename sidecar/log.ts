@@ -248,6 +248,12 @@ export const logLines = {
     'The requestor broke the protocol; the connection is closed.',
     (f) => `protocol error: ${f.reason}`,
   ),
+  sessionFailed: line<Failure & { stack: string }>(
+    'error',
+    'requestor.failed',
+    'A mistake in this program: the connection was closed, all others go on. Please report it with this line.',
+    (f) => `internal error, connection closed: ${reasonOf(f.error)}`,
+  ),
   sessionNote: line<{ note: string }>('debug', 'requestor.note', 'Steps of one connection.', (f) => f.note),
 
   storeOpened: line<{ path: string; count: number; seconds: number; clean: boolean }>(

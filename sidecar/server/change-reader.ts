@@ -78,7 +78,13 @@ export class ChangeReader {
   }
 }
 
-function readChanges(store: BindingStore, linkOf: LinkOf, after: ChangeNumber, limit: number): ChangeBatch {
+/** One slice, read anew: at most `limit` changes, and fewer where they are large. */
+export function readChanges(
+  store: BindingStore,
+  linkOf: LinkOf,
+  after: ChangeNumber,
+  limit: number,
+): ChangeBatch {
   const overtaken = store.prunedThrough > after
   const { newestChange: newest } = store
   const read = store.changesAfter(after, limit, MAX_VISITED)

@@ -106,17 +106,27 @@ export class Connection {
   #tell(input: Input): void {
     if (this.#closing || this.#gone) return
     this.#handling = true
-    const moment = this.#host.moment()
-    this.#perform(this.#session.handle(input, moment))
+    this.#perform(this.#ask(input))
     // Each `writable` may make it send more, until the requestor lags or there is nothing left to send.
     while (this.#owesWritable && !this.#closing && this.#socket.writableLength === 0) {
       this.#owesWritable = false
       this.#blockedSince = undefined
-      this.#perform(this.#session.handle({ type: 'writable' }, this.#host.moment()))
+      this.#perform(this.#ask({ type: 'writable' }))
     }
     this.#handling = false
     if (this.#owesWritable) this.#blockedSince ??= performance.now()
     this.#rearm()
+  }
+
+  /** A mistake of ours that one requestor's query brings to light must not end the service of all others. */
+  #ask(input: Input): readonly Action[] {
+    try {
+      return this.#session.handle(input, this.#host.moment())
+    } catch (error) {
+      this.#log.sessionFailed({ error, stack: (error as Error)?.stack ?? '' })
+      this.#close('internal error', true)
+      return []
+    }
   }
 
   #perform(actions: readonly Action[]): void {

@@ -6,6 +6,8 @@ import { BindingState, type Family } from '../../sidecar/binding.ts'
 import { codeOf } from '../../sidecar/errors.ts'
 import { FoldedBindings } from '../../sidecar/requestor/active-requestor.ts'
 import { encodeActiveQuery } from '../../sidecar/requestor/client.ts'
+import { dialect4 } from '../../sidecar/session/dialect4.ts'
+import { Session } from '../../sidecar/session/session.ts'
 import { binding, TestService } from '../support/requestor-service.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -278,6 +280,51 @@ test('a silent feed ends Active queries and refuses new ones until it is back', 
   const again = await service.connect({ since: service.now })
   await again.until(({ type }) => type === 'catch-up-complete')
   assert.equal(service.logged('active.resumed').length, 1)
+})
+
+test('a session that fails ends its own connection only', async () => {
+  let sessions = 0
+  const failing = {
+    handle(): never {
+      throw new RangeError('a bug')
+    },
+    deadline: () => undefined,
+  }
+  await using service = new TestService(4, {
+    createSession: (settings, moment) =>
+      ++sessions === 2 ? failing : new Session(dialect4, settings, moment),
+  })
+    .walked()
+    .configure()
+  const first = await service.connect()
+  await first.until(({ type }) => type === 'accepted')
+  assert.equal(await rejected(service.connect()), 'ALQ_SERVER_CLOSED')
+  assert.match(String(service.logged('requestor.failed')[0]?.['stack']), /RangeError: a bug/)
+  service.put('192.0.2.7')
+  await first.until(({ type }) => type === 'binding')
+})
+
+test('a requestor that catches up does not hold up one that follows', async () => {
+  await using service = new TestService(4).walked().configure()
+  for (let i = 0; i < 30_000; i++) {
+    service.memory.put(binding(`10.0.${i >> 8}.${i & 255}`, service.now), service.now)
+  }
+  const follows = await service.connect()
+  await follows.until(({ type }) => type === 'accepted')
+  const catchesUp = await service.connect({ since: service.now })
+  const fold = new FoldedBindings()
+  await catchesUp.until(({ type }) => type === 'binding', fold)
+  service.put('192.0.2.7')
+  let caughtUp = false
+  const all = catchesUp
+    .until(({ type }) => type === 'catch-up-complete', fold)
+    .then(() => {
+      caughtUp = true
+    })
+  await follows.until(({ type }) => type === 'binding')
+  assert.equal(caughtUp, false)
+  await all
+  assert.equal(fold.active.size, 30_000)
 })
 
 // ---- sockets
