@@ -19,3 +19,8 @@ function findUp(name: string): string {
     if (folder === dirname(folder)) throw new Error(`no ${name} above ${import.meta.url}`)
   }
 }
+
+/** A path in the project: packagePath('build', 'bench.json'). */
+export function packagePath(...names: string[]): string {
+  return join(packageRoot, ...names)
+}
