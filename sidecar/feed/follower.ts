@@ -563,11 +563,14 @@ export class Follower {
     restamp: boolean,
   ): void {
     const address = event.kind === 'change' ? event.lease.address : event.address
-    const previous = this.#store.get(address)
-    const next =
-      event.kind === 'change'
-        ? applyChange(event, previous, keaNow, restamp)
-        : applyAnnotation(event, previous, restamp)
+    let next: BindingData | undefined
+    if (event.kind === 'change') {
+      const previous = this.#store.peek(address)
+      next = applyChange(event, previous, keaNow, restamp)
+      if (next !== undefined && next === previous) next = this.#store.get(address) // A change needs a value of its own.
+    } else {
+      next = applyAnnotation(event, this.#store.get(address), restamp)
+    }
     if (next !== undefined) this.#put(next, at)
     // An annotation says nothing of whether the lease is there.
     if (this.#walk !== undefined && event.kind === 'change') {
@@ -656,7 +659,7 @@ export class Follower {
     const keaNow = Math.floor(page.clock / 1000)
     for (const row of page.leases) {
       if (walk.isNewerThan(row.address, page.stamp)) continue // Marked when that event came.
-      const next = reconcileRow(row, this.#store.get(row.address), keaNow)
+      const next = reconcileRow(row, this.#store.peek(row.address), keaNow)
       if (next !== undefined) {
         this.#put(next, at)
         walk.changed += 1

@@ -47,7 +47,7 @@ export function relayOctets(
   const { source } = info
   if (source.length !== 0) checkAddress(source, `${field}.source`)
   const body = new Uint8Array(ADDRESS + inner)
-  body.set(source.length === 0 ? nearest.linkAddress : source, 0)
+  put(body, 0, source.length === 0 ? nearest.linkAddress : source)
   let at = ADDRESS
   for (let i = 0; i < hops.length; i++) {
     const hop = hops[i]!
@@ -61,9 +61,9 @@ export function relayOctets(
     }
     body[at] = RELAY_FORW
     body[at + 1] = hop.hopCount
-    body.set(hop.linkAddress, at + 2)
-    body.set(hop.peerAddress, at + 2 + ADDRESS)
-    body.set(hop.options, at + RELAY_HEADER)
+    put(body, at + 2, hop.linkAddress)
+    put(body, at + 2 + ADDRESS, hop.peerAddress)
+    put(body, at + RELAY_HEADER, hop.options)
     at += RELAY_HEADER + hop.options.length
   }
   return body
@@ -77,6 +77,11 @@ export function mergeStoredRelay(stored: Uint8Array, known: Uint8Array, family: 
   if (family === 4 || known.length !== stored.length) return stored
   for (let i = ADDRESS; i < stored.length; i++) if (stored[i] !== known[i]) return stored
   return known
+}
+
+/** For pieces this short a loop is several times faster than set(). */
+function put(body: Uint8Array, at: number, piece: Uint8Array): void {
+  for (let i = 0; i < piece.length; i++) body[at + i] = piece[i]!
 }
 
 function checkAddress(address: Uint8Array, field: string): void {

@@ -51,6 +51,10 @@ export class PlainStore implements BindingStore {
     return this.bindings.get(keyOf(address))
   }
 
+  peek(address: Uint8Array): Binding | undefined {
+    return this.get(address)
+  }
+
   put(data: BindingData, at: LogicalSeconds): number {
     const previous = this.get(data.address)
     if (

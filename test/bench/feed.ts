@@ -1,0 +1,266 @@
+// What following the feed costs: decoding and applying events, from the hook's core to the store on disk, and walks.
+// As a program: node dist/test/bench/feed.js [leases]
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Family } from '../../sidecar/binding.ts'
+import { type Draft, encodeMessage } from '../../sidecar/feed/contract.ts'
+import { decodeFeedMessage } from '../../sidecar/feed/decode.ts'
+import type { FeedRequest, Hello } from '../../sidecar/feed/events.ts'
+import { FeedFollower } from '../../sidecar/feed/feed-follower.ts'
+import { Follower } from '../../sidecar/feed/follower.ts'
+import { Memory } from '../../sidecar/store/memory.ts'
+import { openStore, type Store } from '../../sidecar/store/open.ts'
+import type { BindingStore, FeedPosition } from '../../sidecar/store/store.ts'
+import { HookCore } from '../support/hook-core.ts'
+import { waitFor } from '../support/wait.ts'
+
+export interface BenchRow {
+  readonly name: string
+  readonly value: number
+  readonly unit: string
+}
+
+const QUICK = 1_000_000
+const BATCH = 256
+const EPOCH = Buffer.alloc(16, 7)
+const SECOND = 1_800_000_000
+const ROUNDS = 5
+
+/**
+ * Rates "by one core" are by CPU time of the main thread, so that a busy machine does not change them much.
+ * @param leases how many a walk reads
+ */
+export async function run(leases: number = QUICK): Promise<BenchRow[]> {
+  const rows: BenchRow[] = []
+  for (const family of [4, 6] as const) rows.push(...applying(family))
+  rows.push(...(await following(leases)))
+  return rows
+}
+
+/** The store in memory alone. */
+class MemoryStore extends Memory implements BindingStore {
+  position: FeedPosition = { epoch: EPOCH.toString('hex'), seq: 0, walkPending: false }
+  async flush(): Promise<void> {}
+  async close(): Promise<void> {}
+}
+
+function applying(family: Family): BenchRow[] {
+  const rows: BenchRow[] = []
+  const add = (name: string, value: number): void => {
+    rows.push({ name: `feed v${family}, ${name}`, value: Math.round(value), unit: '1/s' })
+  }
+  const known = 100_000
+  const rounds: Uint8Array[][] = []
+  let octets = 0
+  let seq = 1
+  for (let round = 0; round < ROUNDS; round++) {
+    const frames: Uint8Array[] = []
+    for (let first = 1; first <= known; first += BATCH) {
+      const events = renewals(family, first, Math.min(BATCH, known + 1 - first), round)
+      const batch = { epoch: EPOCH, firstSeq: seq, clock: SECOND * 1000, events }
+      const frame = Buffer.from(encodeMessage('FeedMessage', { batch }))
+      frames.push(frame)
+      octets += frame.length
+      seq += events.length
+    }
+    rounds.push(frames)
+  }
+  rows.push({
+    name: `feed v${family}, octets of an event`,
+    value: Math.round(octets / (ROUNDS * known)),
+    unit: 'octets',
+  })
+
+  const store = new MemoryStore(family)
+  store.raiseHorizon(SECOND)
+  const follower = new Follower(
+    { family, store, clock: () => SECOND, opening: { wasClean: true }, settings: { walkEveryMs: 0 } },
+    0,
+  )
+  answerHello(follower, family)
+  const decode = (frames: readonly Uint8Array[]): void => {
+    for (const frame of frames) decodeFeedMessage(frame, family)
+  }
+  const apply = (frames: readonly Uint8Array[]): void => {
+    for (const frame of frames) follower.message(decodeFeedMessage(frame, family), 0)
+  }
+  for (const frames of rounds) decode(frames)
+  const decoding = coreSeconds(() => rounds.forEach(decode))
+  apply(rounds[0]!)
+  const applying = coreSeconds(() => rounds.slice(1).forEach(apply))
+  add('events decoded, by one core', (ROUNDS * known) / decoding)
+  add('renewals decoded and applied, by one core', ((ROUNDS - 1) * known) / applying)
+  if (follower.status(0).appliedSeq !== seq - 1) throw new Error('not everything was applied')
+  return rows
+}
+
+function answerHello(follower: Follower, family: Family): void {
+  const hello: Hello = {
+    kind: 'hello',
+    contractMajor: 1,
+    contractMinor: 0,
+    family,
+    keaVersion: '',
+    hookVersion: '',
+    lastSeq: 0,
+    oldestSeq: 1,
+    clock: SECOND * 1000,
+    serverDuid: new Uint8Array(0),
+    serverIdentifiers: [],
+    service: '',
+    serviceGeneration: 1,
+    configGeneration: 1,
+    resyncGeneration: 0,
+    tap: true,
+    extendedInfo: false,
+  }
+  const request = follower.takeOutputs().find(({ kind }) => kind === 'request') as { request: FeedRequest }
+  follower.reply({ id: request.request.id, epoch: EPOCH.toString('hex'), body: hello }, 0)
+}
+
+/** Renewals of relayed clients, some 230 octets each. */
+function renewals(family: Family, first: number, count: number, round: number): Draft<'Event'>[] {
+  const events: Draft<'Event'>[] = []
+  for (let n = first; n < first + count; n++) {
+    const address = Buffer.alloc(family === 4 ? 4 : 16)
+    address[0] = family === 4 ? 10 : 0x20
+    address.writeUIntBE(n, address.length - 3, 3)
+    const hardwareAddress = Buffer.from([2, 0, 0, 0, 0, 0])
+    hardwareAddress.writeUIntBE(n, 3, 3)
+    events.push({
+      change: {
+        operation: 2,
+        origin: 1,
+        lease: {
+          address,
+          validLifetime: 3600,
+          preferredLifetime: family === 4 ? 0 : 1800,
+          cltt: SECOND + round,
+          subnetId: 1 + (n & 0xff),
+          iaid: family === 4 ? 0 : 1,
+          hardwareType: 1,
+          hardwareAddress,
+          clientId: Buffer.concat([Buffer.from([0, 3, 0, 1]), hardwareAddress]),
+          hostname: Buffer.from('host.example.net'),
+        },
+        packet: {
+          messageType: 3,
+          relay:
+            family === 4
+              ? { agentInfo: Buffer.alloc(40, 1) }
+              : {
+                  hops: [{ linkAddress: address, peerAddress: address, options: Buffer.alloc(40, 1) }],
+                  source: address,
+                },
+          options: Buffer.alloc(80, 3),
+        },
+      },
+    })
+  }
+  return events
+}
+
+/** From the hook's core over its sockets to the store and its disk. */
+async function following(leases: number): Promise<BenchRow[]> {
+  const rows: BenchRow[] = []
+  const add = (name: string, value: number, unit: string): void => {
+    rows.push({ name: `feed over ipc, ${name}`, value: Math.round(value * 10) / 10, unit })
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'feed-bench-'))
+  const endpoint = `ipc://${join(folder, 'feed')}`
+  const core = new HookCore({
+    family: 4,
+    endpoint,
+    pageShare: 1,
+    ringEvents: 1_000_000,
+    ringOctets: 512 << 20,
+  })
+  let store: Store | undefined
+  let follower: FeedFollower | undefined
+  try {
+    core.generate({ count: leases, storedRelay: true })
+    core.start()
+    const opened = await openStore({ path: join(folder, 'store'), family: 4, wall: () => Date.now() / 1000 })
+    store = opened
+    const started = new FeedFollower({
+      endpoint,
+      family: 4,
+      store: opened,
+      clock: () => opened.clock.now(),
+      opening: opened.openReport,
+      follower: 'bench',
+      onNote: () => {},
+    })
+    follower = started
+    const walks = async (): Promise<void> => {
+      const before = started.status().counters.walks
+      started.requestWalk('bench')
+      await waitFor('the walk', () => started.status().counters.walks > before, 600_000)
+    }
+    const paused = longestPause()
+    let { seconds, cpu } = await timed(async () => {
+      started.start()
+      await waitFor('the first walk', () => started.status().state === 'following', 600_000)
+    })
+    add('first walk, leases', leases / seconds, '1/s')
+    add('first walk, leases by one core', leases / cpu, '1/s')
+    await opened.flush()
+    ;({ seconds, cpu } = await timed(walks))
+    add('walk of equal leases', leases / seconds, '1/s')
+    add('walk of equal leases by one core', leases / cpu, '1/s')
+    const changes = Math.min(leases, 500_000)
+    ;({ seconds, cpu } = await timed(async () => {
+      await core.churn({ changes })
+      await waitFor('the last change', () => started.status().appliedSeq === core.status().lastSeq, 600_000)
+    }))
+    add('changes as fast as they come', changes / seconds, '1/s')
+    add('changes by one core', changes / cpu, '1/s')
+    add('longest pause of the event loop', paused(), 'ms')
+  } finally {
+    await follower?.stop()
+    await store?.close()
+    core.close()
+    await rm(folder, { recursive: true })
+  }
+  return rows
+}
+
+async function timed(run: () => Promise<void>): Promise<{ seconds: number; cpu: number }> {
+  const started = performance.now()
+  const cpu = mainThreadSeconds()
+  await run()
+  return { seconds: (performance.now() - started) / 1000, cpu: mainThreadSeconds() - cpu }
+}
+
+function coreSeconds(run: () => unknown): number {
+  const started = mainThreadSeconds()
+  run()
+  return mainThreadSeconds() - started
+}
+
+function mainThreadSeconds(): number {
+  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
+}
+
+function longestPause(): () => number {
+  let longest = 0
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last - 1)
+    last = now
+  }, 1)
+  return () => {
+    clearInterval(timer)
+    return longest
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  for (const { name, value, unit } of await run(Number(process.argv[2] ?? QUICK))) {
+    console.log(`${name.padEnd(60)} ${value.toLocaleString('en').padStart(14)} ${unit}`)
+  }
+}
