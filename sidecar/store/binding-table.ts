@@ -58,6 +58,8 @@ export const OCTET_FIELDS = ['hardwareAddress', 'clientId', 'hostname', 'relay',
 export const OCTETS_HEADER = 2 * OCTET_FIELDS.length
 
 const HIGH = 0x1_0000_0000
+/** Octets that copies for readers share; who keeps one of them keeps all. */
+const COPIES = 16_384
 
 export class BindingTable {
   readonly family: Family
@@ -70,6 +72,8 @@ export class BindingTable {
   /** For each chunk of rows a time not later than the earliest expiry of an active binding in it. */
   readonly #earliestExpiry: number[] = []
   #scratch = new Uint8Array(4096)
+  #copies = new Uint8Array(COPIES)
+  #copied = 0
 
   constructor(family: Family, hash: KeyedHash) {
     this.family = family
@@ -306,16 +310,24 @@ export class BindingTable {
     if (reference !== 0) {
       const page = this.slabs.page(reference)
       const header = this.slabs.offset(reference)
-      let from = header + OCTETS_HEADER
-      hardwareAddress = piece(page, from, length16(page, header))
-      from += hardwareAddress.length
-      clientId = piece(page, from, length16(page, header + 2))
-      from += clientId.length
-      hostname = piece(page, from, length16(page, header + 4))
-      from += hostname.length
-      relay = piece(page, from, length16(page, header + 6))
-      from += relay.length
-      options = piece(page, from, length16(page, header + 8))
+      const hardwareLength = length16(page, header)
+      const clientLength = length16(page, header + 2)
+      const hostLength = length16(page, header + 4)
+      const relayLength = length16(page, header + 6)
+      const optionsLength = length16(page, header + 8)
+      const length = hardwareLength + clientLength + hostLength + relayLength + optionsLength
+      let from = this.#room(length)
+      const { buffer } = this.#copies
+      copy(page, header + OCTETS_HEADER, header + OCTETS_HEADER + length, this.#copies, from)
+      if (hardwareLength > 0) hardwareAddress = new Uint8Array(buffer, from, hardwareLength)
+      from += hardwareLength
+      if (clientLength > 0) clientId = new Uint8Array(buffer, from, clientLength)
+      from += clientLength
+      if (hostLength > 0) hostname = new Uint8Array(buffer, from, hostLength)
+      from += hostLength
+      if (relayLength > 0) relay = new Uint8Array(buffer, from, relayLength)
+      from += relayLength
+      if (optionsLength > 0) options = new Uint8Array(buffer, from, optionsLength)
     }
     return {
       address: this.address(ordinal),
@@ -373,6 +385,17 @@ export class BindingTable {
   /** Octets held by rows and slabs, for measurements. */
   get memory(): { rows: number; slabs: number } {
     return { rows: this.rows.octets, slabs: this.slabs.octets }
+  }
+
+  /** Offset of `length` fresh octets in the buffer of copies. Many copies share one: an allocation each costs more. */
+  #room(length: number): number {
+    if (length > this.#copies.length - this.#copied) {
+      this.#copies = new Uint8Array(Math.max(COPIES, length))
+      this.#copied = 0
+    }
+    const at = this.#copied
+    this.#copied += length
+    return at
   }
 
   #writeOctets(ordinal: number, data: BindingData): void {
@@ -472,11 +495,4 @@ function copy(source: Uint8Array, from: number, to: number, target: Uint8Array, 
   if (length <= LOOP) for (let i = 0; i < length; i++) target[at + i] = source[from + i]!
   else target.set(from === 0 && to === source.length ? source : source.subarray(from, to), at)
   return at + length
-}
-
-function piece(page: Uint8Array, from: number, length: number): Uint8Array {
-  if (length === 0) return NO_OCTETS
-  const octets = new Uint8Array(length)
-  copy(page, from, from + length, octets, 0)
-  return octets
 }
