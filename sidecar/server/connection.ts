@@ -4,6 +4,7 @@ import type { Requester } from '../config.ts'
 import { assertNever, codeOf, reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Action, ChangeBatch, Input, Moment, SessionNote } from '../session/session-io.ts'
+import { joined } from './join.ts'
 import type { Turns } from './turns.ts'
 
 /** What a connection needs of a session; Session in session/ is one. */
@@ -181,7 +182,7 @@ export class Connection {
   #write(messages: readonly Uint8Array[]): void {
     if (messages.length === 0 || this.#closing || this.#gone) return
     // In clear text messages may be joined: one call to the kernel instead of many.
-    const octets = messages.length === 1 ? messages[0]! : Buffer.concat(messages)
+    const octets = joined(messages)
     this.#bytes += octets.length
     this.#messages += messages.length
     this.#owesWritable = true
