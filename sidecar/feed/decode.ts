@@ -86,7 +86,7 @@ function readEvent(event: Message<'Event'>, family: Family): FeedEvent {
   try {
     if (event.change != null) return readChange(event.change, family)
     if (event.annotation != null) return readAnnotation(event.annotation, family)
-    throw new DecodeError('event', 'neither a change nor an annotation')
+    return { kind: 'unknown' }
   } catch (error) {
     if (error instanceof DecodeError) return { kind: 'unreadable', error }
     throw error

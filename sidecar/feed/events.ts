@@ -62,7 +62,12 @@ export interface UnreadableEvent {
   readonly error: DecodeError
 }
 
-export type FeedEvent = LeaseChange | Annotation | UnreadableEvent
+/** Of a kind that a later minor version of the contract added: it may be ignored, else the version were a major one. */
+export interface UnknownEvent {
+  readonly kind: 'unknown'
+}
+
+export type FeedEvent = LeaseChange | Annotation | UnreadableEvent | UnknownEvent
 
 /** events[i] has sequence number firstSeq + i. `clock`: Kea's, Unix milliseconds. */
 export interface EventBatch {

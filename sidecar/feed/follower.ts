@@ -27,17 +27,18 @@ import { type AskedKind, Asker } from './asker.ts'
 import { CONTRACT_MAJOR } from './contract.ts'
 import type { DecodeError } from './decode-error.ts'
 import {
+  type Annotation,
   type EventBatch,
   type FeedConfig,
   type FeedError,
   FeedErrorCode,
-  type FeedEvent,
   type FeedMessage,
   type FeedReply,
   type FeedReport,
   type FeedRequest,
   type Heartbeat,
   type Hello,
+  type LeaseChange,
   type ReplyBody,
   type SnapshotPage,
 } from './events.ts'
@@ -545,7 +546,8 @@ export class Follower {
       seq += 1
       if (seq <= done) continue
       if (event.kind === 'unreadable') lost = event.error
-      else this.#applyEvent(event, seq, keaNow, at, replayed || seq <= this.#restampThrough)
+      else if (event.kind !== 'unknown')
+        this.#applyEvent(event, seq, keaNow, at, replayed || seq <= this.#restampThrough)
     }
     this.#counters.events += seq - done
     this.#moveTo(seq)
@@ -556,7 +558,7 @@ export class Follower {
   }
 
   #applyEvent(
-    event: Exclude<FeedEvent, { kind: 'unreadable' }>,
+    event: LeaseChange | Annotation,
     seq: number,
     keaNow: UnixSeconds,
     at: LogicalSeconds,

@@ -83,6 +83,11 @@ describe('a batch', () => {
     assert.equal(event.error.field, 'change.lease.address')
   })
 
+  it('keeps the number of an event of a kind yet to come', () => {
+    const batch = decodeFeedMessage(batchFrame([{}]), 4) as EventBatch
+    assert.deepEqual(batch.events, [{ kind: 'unknown' }])
+  })
+
   it('is read with an origin this version does not know as one of unknown origin', () => {
     assert.equal(decodedChange(lease4, 4, { origin: 77 }).origin, 0)
   })

@@ -360,6 +360,18 @@ describe('what cannot be followed', () => {
   })
 })
 
+describe('an event of a kind yet to come', () => {
+  it('is passed over, and counts', () => {
+    const driver = inStep()
+    driver.hook.event({ kind: 'unknown' })
+    driver.hook.write(leaseRow(ipv4(2), 2))
+    driver.settle()
+    assert.equal(driver.store.position.seq, driver.hook.lastSeq)
+    assert.equal(driver.store.get(ipv4(2))?.state, BindingState.active)
+    assert.equal(driver.noted('gap').length, 1)
+  })
+})
+
 describe('the configuration', () => {
   it('is asked for again when its generation changes, the service likewise', () => {
     const driver = inStep()
