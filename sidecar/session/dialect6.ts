@@ -262,7 +262,7 @@ function groupFrames(
   if (room < 1) {
     // What the client and its relays sent is left out before what makes a binding.
     described = {}
-    room = Math.floor(free / MEMBER_OCTETS)
+    room = Math.max(1, Math.floor(free / MEMBER_OCTETS))
   }
   const frames: Uint8Array[] = []
   for (let from = 0; from < members.length; from += room) {

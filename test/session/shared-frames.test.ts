@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { BindingState } from '../../sidecar/binding.ts'
 import type { Dialect } from '../../sidecar/session/dialect.ts'
 import { shareFrames } from '../../sidecar/session/shared-frames.ts'
-import { concat, framed, message4, message6, option4, option6, toHex } from '../wire/bytes.ts'
+import { framed, message4, message6, option4, option6, toHex, u32 } from '../wire/bytes.ts'
 import { Driver, type Setup, SimulatedTime } from './driver.ts'
 import { type FamilyUnderTest, families, REQUESTOR } from './families.ts'
 import { IndexModel } from './index-model.ts'
@@ -13,34 +13,43 @@ const R1 = Uint8Array.of(0, 3, 1)
 const R2 = Uint8Array.of(0, 3, 2)
 
 /** A query with a list of requested options of its own. */
-function query(family: FamilyUnderTest, xid: number, requested: readonly number[]): Uint8Array {
+function query(
+  family: FamilyUnderTest,
+  xid: number,
+  requested: readonly number[],
+  since?: number,
+): Uint8Array {
   return family.family === 4
-    ? framed(message4(1, xid, [...option4(53, [16]), ...option4(55, requested)]))
+    ? framed(
+        message4(1, xid, [
+          ...option4(53, [16]),
+          ...option4(55, requested),
+          ...(since === undefined ? [] : option4(154, u32(since))),
+        ]),
+      )
     : framed(
-        message6(
-          22,
-          xid,
-          concatNumbers(
-            option6(1, REQUESTOR),
-            option6(
-              6,
-              requested.flatMap((code) => [0, code]),
-            ),
+        message6(22, xid, [
+          ...option6(1, REQUESTOR),
+          ...option6(
+            6,
+            requested.flatMap((code) => [0, code]),
           ),
-        ),
+          ...(since === undefined ? [] : option6(101, u32(since - SINCE_2000))),
+        ]),
       )
 }
 
-const concatNumbers = (...parts: number[][]): number[] => [...concat(...parts)]
-
-const requested = { 4: [51, 61, 82, 153, 156, 12], 6: [100, 47, 39] }
+const requested = { 4: [51, 58, 61, 82, 153, 12], 6: [100, 47, 39] }
+const SINCE_2000 = 946684800
 
 function requestorsOf(family: FamilyUnderTest) {
   return fc.array(
     fc.record({
       xid: fc.integer({ min: 1, max: 0xffffff }),
       requested: fc.subarray(requested[family.family], { minLength: 1 }),
-      withhold: fc.subarray(requested[family.family].slice(1)),
+      withhold: fc.subarray(requested[family.family]),
+      late: fc.boolean(),
+      maxReply: fc.constantFrom(16382, 330),
       scoped: fc.constantFrom(false, false, true),
       batchChanges: fc.constantFrom(1, 3, 200),
       slow: fc.boolean(),
@@ -56,7 +65,8 @@ const steps = fc.array(
     ended: fc.boolean(),
     relay: fc.boolean(),
     seconds: fc.constantFrom(0, 0, 0, 1, 3),
-    keaStep: fc.constantFrom(0, 0, 0, 1),
+    keaStep: fc.constantFrom(0, 0, 0, 1, -1),
+    renew: fc.constantFrom(900, 900, 1000),
     announce: fc.boolean(),
   }),
   { maxLength: 25 },
@@ -85,21 +95,27 @@ for (const family of families)
           const time = new SimulatedTime()
           const index = new IndexModel()
           const shared = shareFrames(family.dialect, capacity)
-          const pairs = requestors.map((one) => {
+          let renew = 900
+          const connect = (one: (typeof requestors)[number], since?: number): Driver[] => {
             const setup: Partial<Setup> = {
-              limits: { batchChanges: one.batchChanges },
+              limits: { batchChanges: one.batchChanges, maxReply: one.maxReply },
               rights: { withhold: new Set(one.withhold), relayIds: one.scoped ? [R1] : [] },
+              service: { timers: () => ({ renew, rebind: 0 }) },
             }
-            const octets = query(family, one.xid, one.requested)
+            const octets = query(family, one.xid, one.requested, since)
             return [shared, family.dialect].map((dialect) => {
               const driver = new Driver(dialect, setup, time, index).receive(octets)
               driver.reading = !one.slow
               return driver
             })
-          })
-          for (const step of all) {
+          }
+          const pairs = requestors.filter((one) => !one.late).map((one) => connect(one))
+          for (const [i, step] of all.entries()) {
+            if (i === all.length >> 1)
+              pairs.push(...requestors.filter((one) => one.late).map((one) => connect(one, time.now - 2)))
             time.pass(step.seconds)
             time.keaAhead += step.keaStep
+            renew = step.renew
             const { keaNow, now } = time.moment
             const changes = {
               state: step.ended ? BindingState.released : BindingState.active,
@@ -114,7 +130,13 @@ for (const family of families)
               driver.settle()
             }
           }
-          for (const pair of pairs) {
+          // Those who lag read when Kea's clock shows the same second, but L has moved, or another T1 is configured.
+          for (const [i, pair] of pairs.entries()) {
+            if (i === 2) {
+              time.pass(1)
+              time.keaAhead--
+            }
+            if (i === 1) renew = 1100
             for (const driver of pair) {
               driver.reading = true
               driver.grew()
