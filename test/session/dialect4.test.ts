@@ -185,6 +185,7 @@ describe('DHCPLEASEACTIVE and DHCPLEASEUNASSIGNED (RFC 6926 section 8.3, RFC 772
     const probation = { state: BindingState.abandoned, validLifetime: 86400, ...before(400) }
     assert.equal(told(probation).options.leaseTime, 86000)
     assert.equal(told({ ...probation, validLifetime: 300 }).options.leaseTime, undefined)
+    assert.equal(told({ ...probation, validLifetime: INFINITE }).options.leaseTime, undefined)
     assert.equal(told({ state: BindingState.released }).options.leaseTime, undefined)
   })
 

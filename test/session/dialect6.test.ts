@@ -266,6 +266,8 @@ describe('one client on one link (RFC 5460 section 5.2.1, RFC 5007 section 4.1.2
   it('tells a binding by itself that another message did not tell in full', () => {
     const options = Uint8Array.from(option6(39, [1]))
     assert.equal(told([dhcp6.binding(1, 1), dhcp6.binding(2, 1, { options })]).length, 2)
+    const relay = dhcp6.relay(Uint8Array.of(1))
+    assert.equal(told([dhcp6.binding(1, 1), dhcp6.binding(2, 1, { relay })]).length, 2)
   })
 
   it('tells when the client was last heard of by any of them (RFC 5007 section 4.1.2.3)', () => {
@@ -297,6 +299,8 @@ describe('one client on one link (RFC 5460 section 5.2.1, RFC 5007 section 4.1.2
     const nobody = { clientId: Uint8Array.of(0, 0, 0), state: BindingState.abandoned }
     const messages = told([1, 2, 3].map((n) => dhcp6.binding(n, 0, nobody)))
     assert.deepEqual(names(messages), [['1=0'], ['2=0'], ['3=0']])
+    const declined = dhcp6.binding(1, 1, { state: BindingState.abandoned })
+    assert.deepEqual(names(told([dhcp6.binding(2, 1), declined])), [['2=3600'], ['1=0']])
     const [message] = told([dhcp6.binding(1, 0, { ...nobody, clientId: NO_OCTETS })])
     assert.deepEqual(message!.options.clientData!.clientId, Uint8Array.of(0, 0, 0))
   })

@@ -46,8 +46,15 @@ function requestorsOf(family: FamilyUnderTest) {
   return fc.array(
     fc.record({
       xid: fc.integer({ min: 1, max: 0xffffff }),
-      requested: fc.subarray(requested[family.family], { minLength: 1 }),
-      withhold: fc.subarray(requested[family.family]),
+      // Mostly alike, so that there is something to share.
+      requested: fc.oneof(
+        { weight: 2, arbitrary: fc.constant(requested[family.family]) },
+        { weight: 1, arbitrary: fc.subarray(requested[family.family], { minLength: 1 }) },
+      ),
+      withhold: fc.oneof(
+        { weight: 2, arbitrary: fc.constant([]) },
+        { weight: 1, arbitrary: fc.subarray(requested[family.family]) },
+      ),
       late: fc.boolean(),
       maxReply: fc.constantFrom(16382, 330),
       scoped: fc.constantFrom(false, false, true),
@@ -137,6 +144,7 @@ for (const family of families)
               time.keaAhead--
             }
             if (i === 1) renew = 1100
+            if (i === 3) time.keaAhead++
             for (const driver of pair) {
               driver.reading = true
               driver.grew()

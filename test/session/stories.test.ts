@@ -445,8 +445,14 @@ for (const family of families) {
       put(1, 1)
       put(2, 2, ended)
       put(3, 3)
+      put(5, 5)
       driver.reading = false
       driver.receive(family.query(START))
+      assert.deepEqual(driver.notes[0], {
+        event: 'query-started',
+        xid: v4 ? '4a1c0001' : '7c0001',
+        since: START,
+      })
       driver.index.prune()
       driver.time.pass(9)
       driver.reading = true
