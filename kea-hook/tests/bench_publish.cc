@@ -37,7 +37,8 @@ void makeV4(Example& e) {
     e.client = '\x01' + e.hardware;
     e.hostname = "subscriber-00000001.example.net";
     e.agent = std::string("\x01\x12", 2) + "eth 0/1/0:00000001" + std::string("\x02\x12", 2) + "access-node-000001";
-    e.options = std::string("\x0c\x0c", 2) + "cpe-00000001" + std::string("\x3c\x24", 2) + "urn:example:cpe:model-7:firmware-1.2";
+    e.options = std::string("\x0c\x0c", 2) + "cpe-00000001" + std::string("\x3c\x24", 2) +
+                "urn:example:cpe:model-7:firmware-1.2";
     e.lease.address = e.address;
     e.packet.relay.agent_info = e.agent;
 }
@@ -47,7 +48,8 @@ void makeV6(Example& e) {
     e.hardware = std::string("\x02\x00\x00\x00\x00\x01", 6);
     e.client = std::string("\x00\x01\x00\x01\x2a\x3b\x4c\x5d", 8) + e.hardware;
     e.hostname = "subscriber-00000001.example.net";
-    const std::string options = std::string("\x00\x12\x00\x12", 4) + "eth 0/1/0:00000001" + std::string("\x00\x25\x00\x16\x00\x00\x11\x8b", 8) + "access-node-000001";
+    const std::string options = std::string("\x00\x12\x00\x12", 4) + "eth 0/1/0:00000001" +
+                                std::string("\x00\x25\x00\x16\x00\x00\x11\x8b", 8) + "access-node-000001";
     encodeRelayHop(e.hops, 0, e.address, e.address, options);
     e.options = std::string("\x00\x10\x00\x0d\x00\x00\x11\x8b\x00\x07", 10) + "model-7";
     e.lease.address = e.address;
@@ -96,7 +98,8 @@ void measure(const char* name, const Example& example, int producers, std::uint6
                 if (paced && i % 10 == 0) std::this_thread::sleep_for(std::chrono::microseconds(500));
                 const auto start = std::chrono::steady_clock::now();
                 feed.publish(Operation::update, example.lease, Origin::client, &example.packet);
-                single[p].push_back(std::chrono::duration<float, std::nano>(std::chrono::steady_clock::now() - start).count());
+                single[p].push_back(
+                    std::chrono::duration<float, std::nano>(std::chrono::steady_clock::now() - start).count());
             }
             if (paced) return;
             const double cpu_start = cpuNs();
@@ -112,15 +115,20 @@ void measure(const char* name, const Example& example, int producers, std::uint6
     std::vector<float> all;
     for (auto& some : single) all.insert(all.end(), some.begin(), some.end());
     std::sort(all.begin(), all.end());
-    const auto at = [&all](double q) { return static_cast<double>(all[static_cast<std::size_t>(q * static_cast<double>(all.size() - 1))]); };
+    const auto at = [&all](double q) {
+        return static_cast<double>(all[static_cast<std::size_t>(q * static_cast<double>(all.size() - 1))]);
+    };
     feed.stop();
     const FeedStatus status = feed.status();
     std::printf("%-34s", name);
     if (paced) std::printf("  %27s", "");
-    else std::printf("  %6.0f ns wall %6.0f ns cpu", *std::max_element(wall.begin(), wall.end()) / static_cast<double>(events),
-                     *std::max_element(cpu.begin(), cpu.end()) / static_cast<double>(events));
-    std::printf("   single: p50 %5.0f  p99 %6.0f  p99.9 %7.0f ns   longest lock %6.1f us, overwritten %llu\n", at(0.5), at(0.99),
-                at(0.999), static_cast<double>(status.ring_lock_longest_ns) / 1000, static_cast<unsigned long long>(status.overwritten));
+    else
+        std::printf("  %6.0f ns wall %6.0f ns cpu",
+                    *std::max_element(wall.begin(), wall.end()) / static_cast<double>(events),
+                    *std::max_element(cpu.begin(), cpu.end()) / static_cast<double>(events));
+    std::printf("   single: p50 %5.0f  p99 %6.0f  p99.9 %7.0f ns   longest lock %6.1f us, overwritten %llu\n",
+                at(0.5), at(0.99), at(0.999), static_cast<double>(status.ring_lock_longest_ns) / 1000,
+                static_cast<unsigned long long>(status.overwritten));
     ::rmdir(directory);
 }
 

@@ -1,6 +1,7 @@
 // What stands around a feed in the tests.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -17,8 +18,10 @@ class Log final : public lease_feed::FeedLog {
 public:
     void write(Level level, const char* id, const std::string& text) override {
         const std::lock_guard<std::mutex> hold(mutex_);
-        lines_.push_back(std::string(level == Level::error ? "error " : level == Level::warn ? "warn " : "info ") + id +
-                         " " + text);
+        lines_.push_back(std::string(level == Level::error  ? "error "
+                                     : level == Level::warn ? "warn "
+                                                            : "info ") +
+                         id + " " + text);
     }
     int count(const std::string& part) {
         const std::lock_guard<std::mutex> hold(mutex_);
@@ -72,7 +75,8 @@ public:
         std::uint32_t next = 0;
         if (!after.empty()) {
             next = (static_cast<std::uint32_t>(static_cast<unsigned char>(after[2])) << 8 |
-                    static_cast<unsigned char>(after[3])) + 1;
+                    static_cast<unsigned char>(after[3])) +
+                   1;
         }
         for (std::size_t n = 0; next < count && n < limit; ++n, ++next) {
             const std::string address{10, 0, static_cast<char>(next >> 8), static_cast<char>(next)};
@@ -83,7 +87,7 @@ public:
         return next >= count;
     }
     std::uint32_t count = 1000;
-    int reads = 0;
+    std::atomic<int> reads{0};
     std::vector<std::size_t> limits;
     std::function<void()> before;
 };

@@ -69,14 +69,16 @@ void v6PrefixChange() {
     EventBuffer buffer;
     const EncodedEvent event = encodeChange(buffer, Operation::remove, lease, Origin::reclamation, &packet);
     const std::string hop = "12 2d 08 01 12 10 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01"
-                                 "1a 10 fe 80 00 00 00 00 00 00 00 00 00 00 00 00 00 02 22 05 00 12 00 01 78";
+                            "1a 10 fe 80 00 00 00 00 00 00 00 00 00 00 00 00 00 02 22 05 00 12 00 01 78";
     CHECK(hops == hex(hop));
     CHECK(event.entry == hex("22 a2 01 0a 9f 01 08 03 12 54"
                              "0a 10 20 01 0d b8 00 01 00 00 00 00 00 00 00 00 00 00"
                              "10 01 18 38 20 02 50 ac 02 6a 05 00 03 00 01 aa"
-                             "8a 01 2f" + hop +    // stored_relay, field 17
-                             "18 02"                    // origin RECLAMATION
-                             "22 43 12 41" + hop + // packet, relay
+                             "8a 01 2f" +
+                             hop +    // stored_relay, field 17
+                             "18 02"  // origin RECLAMATION
+                             "22 43 12 41" +
+                             hop +  // packet, relay
                              "1a 10 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 01"));
 }
 
@@ -114,7 +116,8 @@ void cutsWhatIsTooLong() {
     EventBuffer buffer;
     EncodedEvent event = encodeChange(buffer, Operation::add, lease, Origin::client, &packet);
     CHECK(event.how == Encoded::cut);
-    const std::string without = std::string(encodeChange(buffer, Operation::add, lease, Origin::client, nullptr).entry);
+    const std::string without =
+        std::string(encodeChange(buffer, Operation::add, lease, Origin::client, nullptr).entry);
     event = encodeChange(buffer, Operation::add, lease, Origin::client, &packet);
     CHECK(event.entry == without);
     lease.stored_relay.agent_info = large;

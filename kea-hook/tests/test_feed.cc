@@ -8,7 +8,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
+#include <deque>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -46,6 +49,44 @@ public:
     void post(std::function<void()> job) override { job(); }
 };
 
+// A main thread of its own, as Kea's is: pages are read while the publisher thread publishes.
+class OwnMain final : public MainThread {
+public:
+    OwnMain() : thread_([this] { run(); }) {}
+    ~OwnMain() override {
+        {
+            const std::lock_guard<std::mutex> hold(mutex_);
+            ending_ = true;
+        }
+        posted_.notify_one();
+        thread_.join();
+    }
+    void post(std::function<void()> job) override {
+        const std::lock_guard<std::mutex> hold(mutex_);
+        jobs_.push_back(std::move(job));
+        posted_.notify_one();
+    }
+
+private:
+    void run() {
+        std::unique_lock<std::mutex> hold(mutex_);
+        for (;;) {
+            posted_.wait(hold, [this] { return ending_ || !jobs_.empty(); });
+            if (jobs_.empty()) return;
+            const auto job = std::move(jobs_.front());
+            jobs_.pop_front();
+            hold.unlock();
+            job();
+            hold.lock();
+        }
+    }
+    std::mutex mutex_;
+    std::condition_variable posted_;
+    std::deque<std::function<void()>> jobs_;
+    bool ending_ = false;
+    std::thread thread_;
+};
+
 struct Stage {
     Directory directory;
     fakes::Log log;
@@ -63,7 +104,8 @@ struct Stage {
 // Subscribes and follows batches, counting gaps.
 class Subscriber {
 public:
-    explicit Subscriber(const std::string& endpoint) : context_(zmq_ctx_new()), socket_(zmq_socket(context_, ZMQ_SUB)) {
+    explicit Subscriber(const std::string& endpoint)
+        : context_(zmq_ctx_new()), socket_(zmq_socket(context_, ZMQ_SUB)) {
         const int linger = 0, timeout = 10000;
         zmq_setsockopt(socket_, ZMQ_LINGER, &linger, sizeof linger);
         zmq_setsockopt(socket_, ZMQ_RCVTIMEO, &timeout, sizeof timeout);
@@ -81,17 +123,18 @@ public:
         if (zmq_msg_recv(&message, socket_, 0) < 0) return false;
         protozero::pbf_reader frame(static_cast<const char*>(zmq_msg_data(&message)), zmq_msg_size(&message));
         while (frame.next()) {
+            const auto kind = frame.tag();  // before the contents are taken: a debug build forgets it then
             protozero::pbf_reader body = frame.get_message();
             std::uint64_t number = 0, events = 0;  // field 2: first_seq, or last_seq of a heartbeat
             while (body.next()) {
                 if (body.tag() == 1) epoch = body.get_bytes();
                 else if (body.tag() == 2) number = body.get_uint64();
-                else if (body.tag() == 4 && frame.tag() == 1) {
+                else if (body.tag() == 4 && kind == 1) {
                     body.skip();
                     ++events;
                 } else body.skip();
             }
-            if (frame.tag() == 2) {
+            if (kind == 2) {
                 ++heartbeats;
                 heartbeat_last = number;
                 continue;
@@ -138,13 +181,14 @@ void publishesInOrder() {
             for (std::uint32_t i = 0; i < each; ++i) {
                 const std::uint64_t seq = publishOne(*feed, i);
                 // Not faster than the follower: this case shows order, the next one overflow.
-                while (seq > read.load() + 1000) std::this_thread::yield();
+                while (seq > read.load() + 1000) std::this_thread::sleep_for(std::chrono::milliseconds(1));
             }
         });
     }
     while (subscriber.next != 3 * each + 1 && subscriber.receive()) {
         if (subscriber.next != 0) read.store(subscriber.next - 1);
     }
+    read.store(3 * each);  // where receiving failed: let them end
     for (auto& producer : producers) producer.join();
     CHECK(subscriber.first == 1 && subscriber.got == 3 * each && subscriber.lost == 0);
     CHECK(subscriber.largest <= 256);
@@ -173,7 +217,7 @@ void ownsItsPath() {
     Stage stage;
     auto feed = stage.make();
     feed->start();
-    struct stat about {};
+    struct stat about{};
     CHECK(::stat(stage.directory.path("f").c_str(), &about) == 0 && (about.st_mode & 0777) == 0660);
     CHECK(::stat(stage.directory.path("f-sync").c_str(), &about) == 0 && (about.st_mode & 0777) == 0660);
     auto second = stage.make();
@@ -186,7 +230,8 @@ void ownsItsPath() {
     CHECK(what.find(stage.directory.path("f.lock")) != std::string::npos);
     CHECK(what.find("process " + std::to_string(::getpid())) != std::string::npos);
     feed->stop();
-    CHECK(::stat(stage.directory.path("f").c_str(), &about) != 0 && ::stat(stage.directory.path("f.lock").c_str(), &about) != 0);
+    CHECK(::stat(stage.directory.path("f").c_str(), &about) != 0 &&
+          ::stat(stage.directory.path("f.lock").c_str(), &about) != 0);
     second->start();
     second->stop();
     second->stop();
@@ -293,6 +338,84 @@ void isNotHeldUpByWhoDoesNotRead() {
     zmq_ctx_term(context);
 }
 
+std::string hexToOctets(const std::string& text) {
+    return check::hex(text);
+}
+
+// Walks with pages of 16 leases while a producer publishes; then the feed ends, with a page on its way.
+void servesPagesWhileItPublishes() {
+    Stage stage;
+    OwnMain main;
+    stage.settings.page_share = 1;
+    std::atomic<bool> slow{false};
+    stage.leases.before = [&] {
+        if (slow.load()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    };
+    auto feed = std::make_unique<Feed>(stage.settings, Identity{}, stage.leases, main, stage.log);
+    feed->start();
+    const std::string epoch = hexToOctets(feed->status().epoch_hex);
+    std::atomic<bool> done{false};
+    std::thread producer([&] {
+        for (std::uint32_t i = 0; !done.load(); ++i) {
+            publishOne(*feed, i);
+            if (i % 100 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    });
+    void* context = zmq_ctx_new();
+    void* dealer = zmq_socket(context, ZMQ_DEALER);
+    const int zero = 0, timeout = 20000;
+    zmq_setsockopt(dealer, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(dealer, ZMQ_RCVTIMEO, &timeout, sizeof timeout);
+    zmq_connect(dealer, (stage.settings.endpoint + "-sync").c_str());
+    const auto ask = [&](const std::string& after) {
+        std::string request = std::string("\x08\x01\x12\x10", 4) + epoch + '\x2a';
+        request.push_back(static_cast<char>(4 + (after.empty() ? 0 : 6)));
+        request += std::string("\x08\x01\x18\x10", 4);
+        if (!after.empty()) request += std::string("\x12\x04", 2) + after;
+        zmq_send(dealer, request.data(), request.size(), 0);
+    };
+    std::string after;
+    std::uint64_t leases = 0, stamp = 0;
+    bool end = false, ascending = true;
+    while (!end) {
+        ask(after);
+        char buffer[65536];
+        const int octets = zmq_recv(dealer, buffer, sizeof buffer, 0);
+        if (octets <= 0) break;
+        protozero::pbf_reader reply(buffer, static_cast<std::size_t>(octets));
+        if (!reply.next(5)) break;
+        protozero::pbf_reader page = reply.get_message();
+        while (page.next()) {
+            if (page.tag() == 3) {
+                const std::uint64_t next = page.get_uint64();
+                if (next < stamp) ascending = false;
+                stamp = next;
+            } else if (page.tag() == 5) {
+                protozero::pbf_reader lease = page.get_message();
+                lease.next(1);
+                const std::string address = lease.get_bytes();
+                if (address <= after) ascending = false;
+                after = address;
+                ++leases;
+            } else if (page.tag() == 6) end = page.get_bool();
+            else page.skip();
+        }
+    }
+    CHECK(end && leases == 1000 && ascending && stamp > 0);
+    slow.store(true);
+    ask({});
+    while (feed->status().pages < 64) {  // the last one is the slow one, perhaps on its way: stop() copes with both
+        if (stage.leases.reads > 63) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    done.store(true);
+    producer.join();
+    feed->stop();
+    feed.reset();
+    zmq_close(dealer);
+    zmq_ctx_term(context);
+}
+
 }  // namespace
 
 int main() {
@@ -303,6 +426,8 @@ int main() {
         {"says what is wrong with an endpoint", saysWhatIsWrongWithAnEndpoint},
         {"leaves the caller's signals alone and no descriptor to children", blocksSignalsAndInheritsNothing},
         {"starts again under the same epoch", startsAgain},
+        {"serves pages from another thread while it publishes, and ends in the middle of one",
+         servesPagesWhileItPublishes},
         {"is not held up by a subscriber that does not read", isNotHeldUpByWhoDoesNotRead},
     });
 }

@@ -20,7 +20,9 @@ struct Bench {
     fakes::Leases leases;
     Wake wake;
     std::vector<std::pair<std::string, std::string>> replies;
-    SendReply send = [this](const Asker& asker, const std::string& reply) { replies.emplace_back(asker.identity, reply); };
+    SendReply send = [this](const Asker& asker, const std::string& reply) {
+        replies.emplace_back(asker.identity, reply);
+    };
     Steady::time_point now = Steady::now();
 
     Pager make() { return Pager(settings, "0123456789abcdef", ring, leases, main, log, wake); }

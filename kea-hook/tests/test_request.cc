@@ -10,7 +10,9 @@ using check::hex;
 namespace {
 
 void readsEach() {
-    Request request = decodeRequest(hex("08 05 1a 08 08 01 10 02 1a 02 61 62"));
+    // Views: the octets must outlive the request.
+    const std::string hello_octets = hex("08 05 1a 08 08 01 10 02 1a 02 61 62");
+    Request request = decodeRequest(hello_octets);
     CHECK(request.id == 5 && request.epoch.empty());
     const auto* hello = std::get_if<HelloRequest>(&request.body);
     CHECK(hello != nullptr && hello->contract_major == 1 && hello->contract_minor == 2 && hello->follower == "ab");
@@ -27,7 +29,8 @@ void readsEach() {
 
     CHECK(std::holds_alternative<ConfigRequest>(decodeRequest(hex("08 01 32 00")).body));
 
-    const std::string report_octets = hex("08 01 3a 15 0a 01 66 12 01 73 18 01 20 02 28 03 32 07 0a 01 70 12 02 74 74");
+    const std::string report_octets =
+        hex("08 01 3a 15 0a 01 66 12 01 73 18 01 20 02 28 03 32 07 0a 01 70 12 02 74 74");
     request = decodeRequest(report_octets);
     const auto* report = std::get_if<ReportRequest>(&request.body);
     CHECK(report != nullptr && report->follower == "f" && report->state == "s" && report->applied_seq == 1 &&
@@ -45,12 +48,12 @@ void refusesWithTheId() {
         }
         return -2;
     };
-    CHECK(idOf(hex("08 05")) == 5);                    // no body
-    CHECK(idOf(hex("08 05 f2 07 00")) == 5);           // a body of a later contract
-    CHECK(idOf(hex("08 05 22 04 08")) == 5);           // cut off
-    CHECK(idOf(hex("08 05 22 02 08 ff")) == 5);        // body cut off inside
-    CHECK(idOf(hex("08 05 20 07")) == 5);              // replay with another wire type: unknown field
-    CHECK(idOf(hex("0a 01 78 22 02 08 01")) == -2);    // id with another wire type: ignored, id 0
+    CHECK(idOf(hex("08 05")) == 5);                  // no body
+    CHECK(idOf(hex("08 05 f2 07 00")) == 5);         // a body of a later contract
+    CHECK(idOf(hex("08 05 22 04 08")) == 5);         // cut off
+    CHECK(idOf(hex("08 05 22 02 08 ff")) == 5);      // body cut off inside
+    CHECK(idOf(hex("08 05 20 07")) == 5);            // replay with another wire type: unknown field
+    CHECK(idOf(hex("0a 01 78 22 02 08 01")) == -2);  // id with another wire type: ignored, id 0
     CHECK(idOf("") == -1);
     CHECK(idOf(hex("ff ff ff ff")) == -1);
     CHECK(idOf(hex("07 07")) == -1);
@@ -92,12 +95,12 @@ void cleansText() {
     CHECK(cleanText("plain text", 100) == "plain text");
     CHECK(cleanText("line\nbreak\x1b[31m\x7f", 100) == "line?break?[31m?");
     CHECK(cleanText("gr\xc3\xbc\xc3\x9f", 100) == "gr\xc3\xbc\xc3\x9f");
-    CHECK(cleanText("\xc2\x85", 100) == "?");              // C1 control
-    CHECK(cleanText("\xc0\xaf\xff", 100) == "???");        // overlong, and no UTF-8 at all
-    CHECK(cleanText("\xed\xa0\x80", 100) == "???");        // surrogate
-    CHECK(cleanText("\xe2\x82", 100) == "??");             // cut off
+    CHECK(cleanText("\xc2\x85", 100) == "?");        // C1 control
+    CHECK(cleanText("\xc0\xaf\xff", 100) == "???");  // overlong, and no UTF-8 at all
+    CHECK(cleanText("\xed\xa0\x80", 100) == "???");  // surrogate
+    CHECK(cleanText("\xe2\x82", 100) == "??");       // cut off
     CHECK(cleanText("abcdef", 3) == "abc");
-    CHECK(cleanText("ab\xc3\xbc", 3) == "ab");             // never half a character
+    CHECK(cleanText("ab\xc3\xbc", 3) == "ab");  // never half a character
 }
 
 }  // namespace

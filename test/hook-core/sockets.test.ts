@@ -65,6 +65,19 @@ test('a program that forgets to stop its feed ends all the same', async () => {
   await promisify(execFile)(process.execPath, ['-e', script], { timeout: 30_000 })
 })
 
+test('a feed that is forgotten goes with its object', async () => {
+  using stage = new Stage()
+  const script = `
+    const { HookCore } = require(${JSON.stringify(addonPath())})
+    const { existsSync } = require('node:fs')
+    const start = () => new HookCore({ family: 4, endpoint: ${JSON.stringify(stage.endpoint)} }).start()
+    start()
+    const look = () => { global.gc(); if (existsSync(${JSON.stringify(stage.path('feed'))})) setTimeout(look, 10) }
+    setTimeout(look, 10)`
+  await promisify(execFile)(process.execPath, ['--expose-gc', '-e', script], { timeout: 30_000 })
+  assert.deepEqual(readdirSync(stage.folder), [])
+})
+
 test('a missing folder is named', () => {
   const core = new HookCore({ family: 4, endpoint: 'ipc:///nowhere/at/all/dhcp4' })
   assert.throws(() => core.start(), /'\/nowhere\/at\/all' does not exist/)

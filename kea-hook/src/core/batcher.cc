@@ -47,7 +47,9 @@ void Batcher::turn(void* socket, Steady::time_point now, int most_batches, bool 
     tellOverwritten(now, waiting < kGatherEvents);
 }
 
-std::uint64_t Batcher::wakeAt() const { return next() + (gathering_ ? kGatherEvents - 1 : 0); }
+std::uint64_t Batcher::wakeAt() const {
+    return next() + (gathering_ ? kGatherEvents - 1 : 0);
+}
 
 void Batcher::skipTo(std::uint64_t seq, Steady::time_point now) {
     const std::uint64_t gone = seq - next();
@@ -60,7 +62,8 @@ void Batcher::skipTo(std::uint64_t seq, Steady::time_point now) {
 void Batcher::tellOverwritten(Steady::time_point now, bool caught_up) {
     if (untold_ == 0 || (!caught_up && now - episode_ < kLongestEpisode)) return;
     log_.write(FeedLog::Level::warn, log_id::ring_overwritten,
-               std::to_string(untold_) + " events were overwritten before they could be published, the last one was number " +
+               std::to_string(untold_) +
+                   " events were overwritten before they could be published, the last one was number " +
                    std::to_string(next() - 1) + ": followers walk; a larger ring-size avoids it");
     untold_ = 0;
 }

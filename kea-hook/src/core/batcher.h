@@ -12,9 +12,9 @@
 
 namespace lease_feed {
 
-constexpr std::size_t kBatchEvents = 256;                       ///< most in one batch
+constexpr std::size_t kBatchEvents = 256;  ///< most in one batch
 constexpr std::size_t kBatchOctets = 64 * 1024;
-constexpr std::size_t kGatherEvents = 64;                       ///< enough not to wait for more
+constexpr std::size_t kGatherEvents = 64;  ///< enough not to wait for more
 constexpr Steady::duration kGatherTime = std::chrono::milliseconds(1);
 
 class Batcher {
@@ -48,7 +48,7 @@ private:
     std::atomic<std::uint64_t> overwritten_{0};
     bool gathering_ = false;
     Steady::time_point due_ = Steady::time_point::max();
-    std::uint64_t untold_ = 0;              // overwritten in this episode, not logged yet
+    std::uint64_t untold_ = 0;  // overwritten in this episode, not logged yet
     Steady::time_point episode_{};
 };
 

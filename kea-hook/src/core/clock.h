@@ -10,9 +10,9 @@ using Steady = std::chrono::steady_clock;
 
 /// Unix milliseconds.
 inline std::uint64_t wallClockMs() {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                          std::chrono::system_clock::now().time_since_epoch())
-                                          .count());
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count());
 }
 
 /// "At most once in this time" for log lines that a peer can cause.

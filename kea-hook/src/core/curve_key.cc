@@ -27,7 +27,7 @@ std::string quoted(const std::string& line) {
 CurveKeys readCurveKeys(const std::string& path) {
     const auto fail = [&path](const std::string& what) { throw FeedError("CURVE key file '" + path + "': " + what); };
 
-    struct stat about {};
+    struct stat about{};
     if (::stat(path.c_str(), &about) != 0) fail(std::strerror(errno));
     if ((about.st_mode & S_IRWXO) != 0) fail("may be read by everybody; it must be closed to others (chmod o=)");
 

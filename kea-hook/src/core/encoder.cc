@@ -14,11 +14,13 @@ using FixedBuffer = protozero::fixed_size_buffer_adaptor;
 // Tags, lengths and numbers of all messages of one event together stay below this.
 constexpr std::size_t kFixedPart = 256;
 
-std::size_t sizeOf(const RelayView& relay) { 
+std::size_t sizeOf(const RelayView& relay) {
     return relay.agent_info.size() + relay.encoded_hops.size() + relay.source.size();
 }
 
-std::size_t sizeOf(const PacketView& packet) { return sizeOf(packet.relay) + packet.options.size(); }
+std::size_t sizeOf(const PacketView& packet) {
+    return sizeOf(packet.relay) + packet.options.size();
+}
 
 std::size_t sizeOf(const LeaseView& lease) {
     return lease.address.size() + lease.hardware_address.size() + lease.client_id.size() + lease.hostname.size() +

@@ -23,7 +23,8 @@ Endpoint parseEndpoint(const std::string& text) {
         endpoint.sync = text + "-sync";
         endpoint.sync_path = endpoint.path + "-sync";
         if (endpoint.path.empty() || endpoint.path.front() != '/' || endpoint.path.back() == '/') {
-            throw FeedError("feed endpoint '" + text + "': ipc:// needs an absolute path, as in ipc:///run/kea-lease-feed/dhcp4");
+            throw FeedError("feed endpoint '" + text +
+                            "': ipc:// needs an absolute path, as in ipc:///run/kea-lease-feed/dhcp4");
         }
         if (endpoint.sync_path.size() >= kPathRoom) {
             throw FeedError("feed endpoint '" + text + "': the path is longer than the " +
@@ -35,10 +36,12 @@ Endpoint parseEndpoint(const std::string& text) {
         endpoint.kind = Endpoint::Kind::tcp;
         const std::size_t colon = text.rfind(':');
         const std::string port = text.substr(colon + 1);
-        const bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+        const bool digits =
+            !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
         const unsigned long number = digits ? std::stoul(port) : 0;
         if (colon <= 6 || number < 1 || number > 65534) {
-            throw FeedError("feed endpoint '" + text + "': tcp:// needs a host and a port from 1 to 65534, as in tcp://192.0.2.1:5547");
+            throw FeedError("feed endpoint '" + text +
+                            "': tcp:// needs a host and a port from 1 to 65534, as in tcp://192.0.2.1:5547");
         }
         endpoint.sync = text.substr(0, colon + 1) + std::to_string(number + 1);
         return endpoint;

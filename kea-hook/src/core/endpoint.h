@@ -8,9 +8,9 @@ namespace lease_feed {
 struct Endpoint {
     enum class Kind { ipc, tcp };
     Kind kind = Kind::ipc;
-    std::string publish;    ///< for the PUB socket
-    std::string sync;       ///< for the ROUTER socket
-    std::string path;       ///< ipc: the PUB socket's file; ROUTER's is this plus "-sync"
+    std::string publish;  ///< for the PUB socket
+    std::string sync;     ///< for the ROUTER socket
+    std::string path;     ///< ipc: the PUB socket's file; ROUTER's is this plus "-sync"
     std::string sync_path;
 };
 

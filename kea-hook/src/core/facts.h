@@ -22,7 +22,9 @@ public:
         return view_;
     }
     /// @return true when it is another one than before
-    bool setConfig(std::string subnets) { return replace(view_.config, view_.generations.config, std::move(subnets)); }
+    bool setConfig(std::string subnets) {
+        return replace(view_.config, view_.generations.config, std::move(subnets));
+    }
     bool setService(std::string json) { return replace(view_.service, view_.generations.service, std::move(json)); }
     void resync() {
         const std::lock_guard<std::mutex> hold(mutex_);

@@ -172,8 +172,8 @@ private:
         // waits its turn.
         batcher_.turn(sockets_->publish(), now, kBatchesATurn, true);
         const std::uint64_t last = batcher_.next() - 1;
-        const std::string frame = encodeHeartbeat(epoch_, last, ring_.bounds().oldest, wallClockMs(),
-                                                  facts_.view().generations);
+        const std::string frame =
+            encodeHeartbeat(epoch_, last, ring_.bounds().oldest, wallClockMs(), facts_.view().generations);
         zmq_send(sockets_->publish(), frame.data(), frame.size(), ZMQ_DONTWAIT);
         next_beat_ = now + kHeartbeatEach;
         tellLost(now);
@@ -183,7 +183,8 @@ private:
         const std::uint64_t lost = ring_.lost();
         if (lost != told_lost_ && lost_lines_.now(now)) {
             log(FeedLog::Level::error, log_id::event_lost,
-                std::to_string(lost - told_lost_) + " events could not be kept; the ring was emptied, followers walk");
+                std::to_string(lost - told_lost_) +
+                    " events could not be kept; the ring was emptied, followers walk");
             told_lost_ = lost;
         }
         const std::uint64_t cut = cut_.load(std::memory_order_relaxed);
@@ -245,11 +246,17 @@ private:
 Feed::Feed(FeedSettings settings, Identity identity, LeaseSource& source, MainThread& main, FeedLog& log)
     : impl_(std::make_unique<Impl>(std::move(settings), std::move(identity), source, main, log)) {}
 
-Feed::~Feed() { impl_->stop(0); }
+Feed::~Feed() {
+    impl_->stop(0);
+}
 
-void Feed::start() { impl_->start(); }
+void Feed::start() {
+    impl_->start();
+}
 
-void Feed::stop(std::uint32_t drain_ms) noexcept { impl_->stop(drain_ms); }
+void Feed::stop(std::uint32_t drain_ms) noexcept {
+    impl_->stop(drain_ms);
+}
 
 std::uint64_t Feed::publish(Operation op, const LeaseView& lease, Origin origin, const PacketView* packet) noexcept {
     EventBuffer buffer;
@@ -274,6 +281,8 @@ void Feed::requestResync() {
     impl_->beatSoon();
 }
 
-FeedStatus Feed::status() const { return impl_->status(); }
+FeedStatus Feed::status() const {
+    return impl_->status();
+}
 
 }  // namespace lease_feed

@@ -19,6 +19,7 @@ namespace lease_feed {
 class PageSink {
 public:
     virtual void add(const LeaseView& lease) = 0;
+
 protected:
     ~PageSink() = default;
 };
@@ -48,7 +49,8 @@ public:
     virtual void post(std::function<void()> job) = 0;
 };
 
-/// Log lines of the core, for the layer above to put into Kea's log. Called on the publisher thread, never in publish().
+/// Log lines of the core, for the layer above to put into Kea's log. Called on the publisher thread, never in
+/// publish().
 class FeedLog {
 public:
     enum class Level { debug, info, warn, error };
@@ -59,12 +61,12 @@ public:
 
 struct FeedSettings {
     Family family = Family::v4;
-    std::string endpoint;       ///< PUB; ROUTER is this plus "-sync" for ipc://, the next port for tcp://
+    std::string endpoint;  ///< PUB; ROUTER is this plus "-sync" for ipc://, the next port for tcp://
     std::size_t ring_events = 65536;
     std::size_t ring_octets = 32u << 20;
-    double page_share = 0.2;    ///< share of the main thread's time that all pages together may take
+    double page_share = 0.2;  ///< share of the main thread's time that all pages together may take
     std::size_t page_leases = 256;
-    std::uint32_t page_slow_ms = 50;  ///< a page slower than this makes the pager back off
+    std::uint32_t page_slow_ms = 50;    ///< a page slower than this makes the pager back off
     std::string curve_secret_key_file;  ///< tcp:// endpoints need it: a ZeroMQ certificate (see curve_key.h)
 };
 
@@ -92,9 +94,9 @@ struct FeedStatus {
     std::string epoch_hex;
     std::uint64_t last_seq = 0;
     std::uint64_t oldest_seq = 0;
-    std::uint64_t overwritten = 0;     ///< events that left the ring before they were published
-    std::uint64_t lost = 0;            ///< events that could not be kept at all: the ring was emptied for each
-    std::uint64_t cut = 0;             ///< events too long to keep whole, kept without packet data
+    std::uint64_t overwritten = 0;  ///< events that left the ring before they were published
+    std::uint64_t lost = 0;         ///< events that could not be kept at all: the ring was emptied for each
+    std::uint64_t cut = 0;          ///< events too long to keep whole, kept without packet data
     std::uint64_t published = 0;
     std::uint64_t pages = 0;
     std::uint64_t pages_failed = 0;
@@ -149,7 +151,8 @@ private:
 };
 
 /// Appends one RelayHop to RelayView::encoded_hops.
-void encodeRelayHop(std::string& hops, std::uint32_t hop_count, Octets link_address, Octets peer_address, Octets options);
+void encodeRelayHop(std::string& hops, std::uint32_t hop_count, Octets link_address, Octets peer_address,
+                    Octets options);
 
 /// Appends one Subnet to the argument of Feed::setConfig().
 struct SubnetView {
@@ -157,8 +160,13 @@ struct SubnetView {
     Octets prefix;
     std::uint8_t prefix_length = 0;
     Octets shared_network;
-    struct Pool { Octets first, last; };
-    struct PrefixPool { Octets prefix; std::uint8_t prefix_length, delegated_length; };
+    struct Pool {
+        Octets first, last;
+    };
+    struct PrefixPool {
+        Octets prefix;
+        std::uint8_t prefix_length, delegated_length;
+    };
     std::vector<Pool> pools;
     std::vector<PrefixPool> prefix_pools;
     std::vector<Octets> relay_addresses;

@@ -8,7 +8,8 @@
 namespace lease_feed {
 
 Followers::Row& Followers::rowOf(const std::string& name, Steady::time_point now) {
-    auto found = std::find_if(rows_.begin(), rows_.end(), [&](const Row& row) { return row.report.follower == name; });
+    auto found =
+        std::find_if(rows_.begin(), rows_.end(), [&](const Row& row) { return row.report.follower == name; });
     if (found == rows_.end()) {
         if (rows_.size() >= kMostFollowers) {
             rows_.erase(std::min_element(rows_.begin(), rows_.end(),
@@ -39,8 +40,8 @@ void Followers::hello(const HelloRequest& hello, Steady::time_point now) {
     }
     if (hello.contract_major != kContractMajor) {
         write(FeedLog::Level::warn, log_id::follower_refused,
-              "'" + name + "' speaks version " + std::to_string(hello.contract_major) + " of the feed's contract, this hook " +
-                  std::to_string(kContractMajor) + ": it cannot follow",
+              "'" + name + "' speaks version " + std::to_string(hello.contract_major) +
+                  " of the feed's contract, this hook " + std::to_string(kContractMajor) + ": it cannot follow",
               now);
         return;
     }
@@ -68,12 +69,13 @@ void Followers::report(const ReportRequest& given, Steady::time_point now) {
     for (const auto& problem : fresh.problems) {
         if (std::find(before.begin(), before.end(), problem) != before.end()) continue;
         write(FeedLog::Level::error, log_id::follower_problem,
-              "'" + fresh.follower + "' reports" + (problem.first.empty() ? "" : " about parameter '" + problem.first + "'") +
-                  ": " + problem.second,
+              "'" + fresh.follower + "' reports" +
+                  (problem.first.empty() ? "" : " about parameter '" + problem.first + "'") + ": " + problem.second,
               now);
     }
     if (!before.empty() && fresh.problems.empty()) {
-        write(FeedLog::Level::info, log_id::follower_well, "'" + fresh.follower + "' reports no problem any more", now);
+        write(FeedLog::Level::info, log_id::follower_well, "'" + fresh.follower + "' reports no problem any more",
+              now);
     }
 }
 

@@ -12,12 +12,12 @@
 
 namespace lease_feed {
 
-constexpr std::size_t kMostFollowers = 16;      ///< the one silent longest makes room
+constexpr std::size_t kMostFollowers = 16;  ///< the one silent longest makes room
 constexpr std::size_t kMostNameOctets = 128;
 constexpr std::size_t kMostStateOctets = 32;
 constexpr std::size_t kMostParameterOctets = 128;
 constexpr std::size_t kMostProblemOctets = 512;
-constexpr int kMostLinesAMinute = 30;           ///< that followers can cause in Kea's log
+constexpr int kMostLinesAMinute = 30;  ///< that followers can cause in Kea's log
 
 class Followers {
 public:

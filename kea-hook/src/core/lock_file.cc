@@ -13,7 +13,9 @@
 namespace lease_feed {
 namespace {
 
-std::string reason(int error) { return std::strerror(error); }
+std::string reason(int error) {
+    return std::strerror(error);
+}
 
 std::string ownerOf(int fd) {
     char text[24];
@@ -48,7 +50,7 @@ LockFile::LockFile(const std::string& path) : path_(path) {
             }
             throw FeedError("cannot lock feed lock file '" + path + "': " + reason(error));
         }
-        struct stat mine {}, named {};
+        struct stat mine{}, named{};
         if (::fstat(fd_, &mine) == 0 && ::stat(path.c_str(), &named) == 0 && mine.st_ino == named.st_ino &&
             mine.st_dev == named.st_dev) {
             const std::string pid = std::to_string(::getpid()) + "\n";

@@ -16,8 +16,8 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-constexpr double kMostCreditNs = 2e6;                // so much may be used at once after a rest
-constexpr std::size_t kLeastLeases = 16;             // of a page, however slow they are
+constexpr double kMostCreditNs = 2e6;     // so much may be used at once after a rest
+constexpr std::size_t kLeastLeases = 16;  // of a page, however slow they are
 constexpr milliseconds kLongestSlowPause{60000};
 constexpr milliseconds kFirstFailurePause{50};
 constexpr milliseconds kLongestFailurePause{2000};
@@ -107,15 +107,18 @@ struct Pager::Reader {
 
 Pager::Pager(const FeedSettings& settings, std::string epoch, Ring& ring, LeaseSource& source, MainThread& main,
              FeedLog& log, Wake& wake)
-    : epoch_(std::move(epoch)), most_leases_(std::min<std::size_t>(std::max<std::size_t>(settings.page_leases, 1), 256)),
-      share_(std::min(std::max(settings.page_share, 0.001), 1.0)), slow_ms_(std::max<std::uint32_t>(settings.page_slow_ms, 1)),
-      main_(main), log_(log),
+    : epoch_(std::move(epoch)),
+      most_leases_(std::min<std::size_t>(std::max<std::size_t>(settings.page_leases, 1), 256)),
+      share_(std::min(std::max(settings.page_share, 0.001), 1.0)),
+      slow_ms_(std::max<std::uint32_t>(settings.page_slow_ms, 1)), main_(main), log_(log),
       make_reader_([&ring, &source, &wake] { return std::make_shared<Reader>(ring, source, wake); }),
       leases_now_(most_leases_), credit_ns_(kMostCreditNs), credited_(Steady::now()) {
     open();
 }
 
-Pager::~Pager() { close(); }
+Pager::~Pager() {
+    close();
+}
 
 void Pager::open() {
     if (!reader_) reader_ = make_reader_();
@@ -215,7 +218,8 @@ void Pager::take(const Result& result, Steady::time_point now) {
         const milliseconds pause = kFirstFailurePause * (1 << std::min(failed_in_a_row_, 10));
         not_before_ = now + std::min(pause, kLongestFailurePause);
         if (failed_in_a_row_++ == 0 && *result.error != ErrorCode::not_ready) {
-            log_.write(FeedLog::Level::warn, log_id::page_failed, "leases cannot be read for followers: " + result.text);
+            log_.write(FeedLog::Level::warn, log_id::page_failed,
+                       "leases cannot be read for followers: " + result.text);
         }
     } else if (failed_in_a_row_ > 0) {
         failed_in_a_row_ = 0;
@@ -229,11 +233,13 @@ void Pager::take(const Result& result, Steady::time_point now) {
         leases_now_ = std::max(std::min(kLeastLeases, most_leases_), leases_now_ / 2);
         if (slow_in_a_row_++ == 0) {
             log_.write(FeedLog::Level::warn, log_id::pages_slow,
-                       "a page of leases took " + std::to_string(took.count()) + " ms of Kea's main thread, more than the " +
-                           std::to_string(slow_ms_) + " allowed: followers get smaller and fewer pages");
+                       "a page of leases took " + std::to_string(took.count()) +
+                           " ms of Kea's main thread, more than the " + std::to_string(slow_ms_) +
+                           " allowed: followers get smaller and fewer pages");
         }
     } else if (!result.error) {
-        if (slow_in_a_row_ > 0) log_.write(FeedLog::Level::info, log_id::pages_well, "pages of leases are fast again");
+        if (slow_in_a_row_ > 0)
+            log_.write(FeedLog::Level::info, log_id::pages_well, "pages of leases are fast again");
         slow_in_a_row_ = 0;
         leases_now_ = std::min(most_leases_, leases_now_ * 2);
     }
@@ -241,8 +247,9 @@ void Pager::take(const Result& result, Steady::time_point now) {
 
 void Pager::deliver(const Result& result, const SendReply& send) {
     for (const Waiting& asked : asked_) {
-        send(asked.asker, result.error ? replyError(asked.id, epoch_, *result.error, result.text)
-                                       : replyPage(asked.id, epoch_, asked.walk, asked.after, result.head, result.leases));
+        send(asked.asker, result.error
+                              ? replyError(asked.id, epoch_, *result.error, result.text)
+                              : replyPage(asked.id, epoch_, asked.walk, asked.after, result.head, result.leases));
     }
 }
 

@@ -19,8 +19,8 @@
 
 namespace lease_feed {
 
-constexpr std::size_t kMostWaitingPages = 64;      ///< of all askers; more get BUSY
-constexpr std::size_t kMostWaitingPagesEach = 8;   ///< of one asker
+constexpr std::size_t kMostWaitingPages = 64;     ///< of all askers; more get BUSY
+constexpr std::size_t kMostWaitingPagesEach = 8;  ///< of one asker
 
 /// Where a reply goes: what the ROUTER socket put before the request.
 struct Asker {
@@ -78,10 +78,10 @@ private:
     std::shared_ptr<Reader> reader_;  // shared with the job that is on its way
 
     std::deque<Waiting> waiting_;
-    std::vector<Waiting> asked_;      // share the page that is being read
+    std::vector<Waiting> asked_;  // share the page that is being read
     bool reading_ = false;
-    std::size_t leases_now_;          // fewer than most_leases_ while pages are slow
-    double credit_ns_;                // of the main thread's time; below 0: wait
+    std::size_t leases_now_;  // fewer than most_leases_ while pages are slow
+    double credit_ns_;        // of the main thread's time; below 0: wait
     Steady::time_point credited_;
     Steady::time_point not_before_{};
     int slow_in_a_row_ = 0;

@@ -9,9 +9,9 @@ namespace field {
 using Tag = protozero::pbf_tag_type;
 
 namespace lease {
-constexpr Tag address = 1, type = 2, prefix_length = 3, state = 4, valid_lifetime = 5, preferred_lifetime = 6, cltt = 7,
-              subnet_id = 8, pool_id = 9, iaid = 10, hardware_type = 11, hardware_address = 12, client_id = 13,
-              hostname = 14, fqdn_forward = 15, fqdn_reverse = 16, stored_relay = 17;
+constexpr Tag address = 1, type = 2, prefix_length = 3, state = 4, valid_lifetime = 5, preferred_lifetime = 6,
+              cltt = 7, subnet_id = 8, pool_id = 9, iaid = 10, hardware_type = 11, hardware_address = 12,
+              client_id = 13, hostname = 14, fqdn_forward = 15, fqdn_reverse = 16, stored_relay = 17;
 }
 namespace relay_info {
 constexpr Tag agent_info = 1, hops = 2, source = 3;

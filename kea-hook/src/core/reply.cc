@@ -80,9 +80,9 @@ std::string replyError(std::uint64_t id, Octets epoch, ErrorCode code, Octets te
     return reply(id, epoch, field::reply::error, body);
 }
 
-std::string replyHello(std::uint64_t id, Octets epoch, Family family, const Identity& identity, std::uint64_t last_seq,
-                       std::uint64_t oldest_seq, std::uint64_t clock, const std::string& service,
-                       const Generations& generations) {
+std::string replyHello(std::uint64_t id, Octets epoch, Family family, const Identity& identity,
+                       std::uint64_t last_seq, std::uint64_t oldest_seq, std::uint64_t clock,
+                       const std::string& service, const Generations& generations) {
     std::string body;
     pbf_writer hello{body};
     addNumber(hello, field::hello::contract_major, kContractMajor);
@@ -94,7 +94,8 @@ std::string replyHello(std::uint64_t id, Octets epoch, Family family, const Iden
     addNumber(hello, field::hello::oldest_seq, oldest_seq);
     addNumber(hello, field::hello::clock, clock);
     addOctets(hello, field::hello::server_duid, identity.server_duid);
-    for (const auto& address : identity.server_identifiers) addOctets(hello, field::hello::server_identifiers, address);
+    for (const auto& address : identity.server_identifiers)
+        addOctets(hello, field::hello::server_identifiers, address);
     addOctets(hello, field::hello::service, service);
     addNumber(hello, field::hello::service_generation, generations.service);
     addNumber(hello, field::hello::config_generation, generations.config);
@@ -127,6 +128,8 @@ std::string replyConfig(std::uint64_t id, Octets epoch, std::uint64_t generation
     return reply(id, epoch, field::reply::config, body, subnets);
 }
 
-std::string replyReportAccepted(std::uint64_t id, Octets epoch) { return reply(id, epoch, field::reply::report, {}); }
+std::string replyReportAccepted(std::uint64_t id, Octets epoch) {
+    return reply(id, epoch, field::reply::report, {});
+}
 
 }  // namespace lease_feed

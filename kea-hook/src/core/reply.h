@@ -37,9 +37,9 @@ std::string encodeHeartbeat(Octets epoch, std::uint64_t last_seq, std::uint64_t 
 
 std::string replyError(std::uint64_t id, Octets epoch, ErrorCode code, Octets text);
 
-std::string replyHello(std::uint64_t id, Octets epoch, Family family, const Identity& identity, std::uint64_t last_seq,
-                       std::uint64_t oldest_seq, std::uint64_t clock, const std::string& service,
-                       const Generations& generations);
+std::string replyHello(std::uint64_t id, Octets epoch, Family family, const Identity& identity,
+                       std::uint64_t last_seq, std::uint64_t oldest_seq, std::uint64_t clock,
+                       const std::string& service, const Generations& generations);
 
 std::string replyReplay(std::uint64_t id, Octets epoch, std::uint64_t first_seq, std::uint64_t clock, Octets events);
 

@@ -12,8 +12,12 @@ using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 
 // Matched with the wire type, because the reader's getters only assert it: a field of another type is an unknown one.
-constexpr std::uint32_t number(field::Tag tag) { return protozero::tag_and_type(tag, pbf_wire_type::varint); }
-constexpr std::uint32_t octets(field::Tag tag) { return protozero::tag_and_type(tag, pbf_wire_type::length_delimited); }
+constexpr std::uint32_t number(field::Tag tag) {
+    return protozero::tag_and_type(tag, pbf_wire_type::varint);
+}
+constexpr std::uint32_t octets(field::Tag tag) {
+    return protozero::tag_and_type(tag, pbf_wire_type::length_delimited);
+}
 
 Octets view(pbf_reader& reader) {
     const auto data = reader.get_view();
@@ -80,7 +84,8 @@ ReportRequest decodeReport(pbf_reader reader) {
         case number(field::report::bindings): report.bindings = reader.get_uint64(); break;
         case number(field::report::requestors): report.requestors = reader.get_uint32(); break;
         case octets(field::report::problems):
-            if (report.problems.size() < kMostProblems) report.problems.push_back(decodeProblem(reader.get_message()));
+            if (report.problems.size() < kMostProblems)
+                report.problems.push_back(decodeProblem(reader.get_message()));
             else reader.skip();
             break;
         default: reader.skip();
@@ -108,7 +113,10 @@ Request decodeRequest(Octets frame) {
             case octets(field::request::hello): request.body = decodeHello(reader.get_message()); break;
             case octets(field::request::replay): request.body = decodeReplay(reader.get_message()); break;
             case octets(field::request::page): request.body = decodePage(reader.get_message()); break;
-            case octets(field::request::config): reader.skip(); request.body = ConfigRequest{}; break;
+            case octets(field::request::config):
+                reader.skip();
+                request.body = ConfigRequest{};
+                break;
             case octets(field::request::report): request.body = decodeReport(reader.get_message()); break;
             default: reader.skip();
             }

@@ -14,9 +14,9 @@ constexpr std::uint64_t kSampleMask = 63;
 constexpr int kTries = 100;
 
 std::uint64_t nowNs() noexcept {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                          std::chrono::steady_clock::now().time_since_epoch())
-                                          .count());
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+            .count());
 }
 
 void pause() noexcept {

@@ -79,14 +79,14 @@ private:
 
     const std::size_t max_events_;
     const std::size_t max_octets_;
-    const std::uint64_t mask_;                // slots of ends_ - 1; one slot more than events, for startOf(oldest)
-    std::unique_ptr<char[]> arena_;           // circular
-    std::unique_ptr<std::uint64_t[]> ends_;   // where the entry of a number ends, counted since the beginning
+    const std::uint64_t mask_;               // slots of ends_ - 1; one slot more than events, for startOf(oldest)
+    std::unique_ptr<char[]> arena_;          // circular
+    std::unique_ptr<std::uint64_t[]> ends_;  // where the entry of a number ends, counted since the beginning
 
-    mutable std::mutex mutex_;                // guards all below, and the contents of the two above
+    mutable std::mutex mutex_;  // guards all below, and the contents of the two above
     std::uint64_t oldest_ = 1;
     std::uint64_t newest_ = 0;
-    std::uint64_t wake_at_ = 0;               // 0: nobody sleeps
+    std::uint64_t wake_at_ = 0;  // 0: nobody sleeps
     std::uint64_t lost_ = 0;
     mutable std::uint64_t longest_ns_ = 0;
 };

@@ -20,7 +20,9 @@ constexpr int kMostFramesAtOnce = 256;
 constexpr int kHandshakeFailed =
     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
-std::string zmqReason() { return zmq_strerror(zmq_errno()); }
+std::string zmqReason() {
+    return zmq_strerror(zmq_errno());
+}
 
 }  // namespace
 
@@ -47,9 +49,13 @@ Socket::Socket(void* context, int type) : socket_(zmq_socket(context, type)) {
     set(ZMQ_LINGER, 0, "linger");
 }
 
-Socket::~Socket() { close(); }
+Socket::~Socket() {
+    close();
+}
 
-Socket::Socket(Socket&& other) noexcept : socket_(other.socket_) { other.socket_ = nullptr; }
+Socket::Socket(Socket&& other) noexcept : socket_(other.socket_) {
+    other.socket_ = nullptr;
+}
 
 Socket& Socket::operator=(Socket&& other) noexcept {
     std::swap(socket_, other.socket_);
@@ -73,7 +79,8 @@ void Socket::set(int option, const std::string& value, const char* name) {
     }
 }
 
-Sockets::Sockets(const FeedSettings& settings, FeedLog& log) : log_(log), endpoint_(parseEndpoint(settings.endpoint)) {
+Sockets::Sockets(const FeedSettings& settings, FeedLog& log)
+    : log_(log), endpoint_(parseEndpoint(settings.endpoint)) {
     const bool tcp = endpoint_.kind == Endpoint::Kind::tcp;
     if (tcp) {
         if (settings.curve_secret_key_file.empty()) {
@@ -108,9 +115,13 @@ Sockets::Sockets(const FeedSettings& settings, FeedLog& log) : log_(log), endpoi
     }
 }
 
-Sockets::~Sockets() { close(0); }
+Sockets::~Sockets() {
+    close(0);
+}
 
 void Sockets::prepare(Bound& bound, int type) {
+    bound.monitor.close();
+    bound.socket.close();
     Socket socket(context_, type);
     const bool sync = type == ZMQ_ROUTER;
     socket.set(ZMQ_SNDHWM, sync ? kReplyQueue : kPublishQueue, "sndhwm");
@@ -133,7 +144,8 @@ void Sockets::prepare(Bound& bound, int type) {
     bound.connections.clear();
 
     const std::string events = "inproc://lease-feed-monitor-" + std::to_string(++monitors_);
-    if (zmq_socket_monitor(bound.socket.get(), events.c_str(), ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | kHandshakeFailed) != 0) {
+    if (zmq_socket_monitor(bound.socket.get(), events.c_str(),
+                           ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | kHandshakeFailed) != 0) {
         throw FeedError("cannot watch a ZeroMQ socket: " + zmqReason());
     }
     Socket monitor(context_, ZMQ_PAIR);
@@ -153,7 +165,7 @@ void Sockets::bind(Bound& bound) {
     if (bound.path.empty()) return;
     // Followers of the directory's group need write permission to connect; Kea's umask denies it, and a umask
     // cannot be changed safely in a process with threads.
-    struct stat about {};
+    struct stat about{};
     if (::chmod(bound.path.c_str(), 0660) != 0 || ::stat(bound.path.c_str(), &about) != 0) {
         throw FeedError("cannot open the socket '" + bound.path + "' to its group: " + std::strerror(errno));
     }
@@ -176,7 +188,7 @@ void Sockets::stopListening(Bound& bound) {
 }
 
 bool Sockets::fileIsOurs(const Bound& bound) const {
-    struct stat about {};
+    struct stat about{};
     return ::lstat(bound.path.c_str(), &about) == 0 && about.st_ino == bound.inode && S_ISSOCK(about.st_mode);
 }
 
@@ -184,6 +196,7 @@ void Sockets::rebind(Bound& bound) {
     const bool was_lost = bound.lost;
     stopListening(bound);
     try {
+        if (bound.monitor.get() == nullptr) prepare(bound, ZMQ_XPUB);
         bind(bound);
         log_.write(FeedLog::Level::warn, log_id::socket_rebound, "bound '" + bound.address + "' anew");
     } catch (const FeedError& error) {
@@ -199,8 +212,10 @@ void Sockets::check() {
 }
 
 std::vector<void*> Sockets::others() const {
-    std::vector<void*> all{publish_.socket.get(), publish_.monitor.get(), sync_.monitor.get()};
-    if (key_check_.get() != nullptr) all.push_back(key_check_.get());
+    std::vector<void*> all;
+    for (void* socket : {publish_.socket.get(), publish_.monitor.get(), sync_.monitor.get(), key_check_.get()}) {
+        if (socket != nullptr) all.push_back(socket);
+    }
     return all;
 }
 
@@ -213,6 +228,7 @@ void Sockets::tend() {
 
 void Sockets::readMonitor(Bound& bound) {
     std::vector<std::string> frames;
+    if (bound.monitor.get() == nullptr) return;
     for (int i = 0; i < kMostFramesAtOnce && receiveFrames(bound.monitor.get(), frames, 2); ++i) {
         if (frames.empty() || frames[0].size() < 6) continue;
         std::uint16_t event = 0;
@@ -225,8 +241,9 @@ void Sockets::readMonitor(Bound& bound) {
     // Which of them are honest cannot be known, so all go.
     if (bound.listening && bound.connections.size() > kMostConnections) {
         log_.write(FeedLog::Level::warn, log_id::too_many_connections,
-                   std::to_string(bound.connections.size()) + " connections to '" + bound.address + "', more than the " +
-                       std::to_string(kMostConnections) + " allowed: all were ended, and may come back");
+                   std::to_string(bound.connections.size()) + " connections to '" + bound.address +
+                       "', more than the " + std::to_string(kMostConnections) +
+                       " allowed: all were ended, and may come back");
         stopListening(bound);
         bound.full = true;
     }
@@ -234,6 +251,7 @@ void Sockets::readMonitor(Bound& bound) {
 
 void Sockets::readSubscriptions() {
     std::vector<std::string> frames;
+    if (publish_.socket.get() == nullptr) return;
     for (int i = 0; i < kMostFramesAtOnce && receiveFrames(publish_.socket.get(), frames, 1); ++i) {
         if (frames.empty() || frames[0].empty()) continue;
         if (frames[0][0] == 1) ++subscriptions_;
@@ -245,14 +263,13 @@ void Sockets::readSubscriptions() {
 // Whose subscriptions they are cannot be known, so all go; the honest ones connect again and replay what they missed.
 void Sockets::dropSubscribers() {
     log_.write(FeedLog::Level::warn, log_id::too_many_subscriptions,
-               std::to_string(subscriptions_) + " subscriptions, more than the " + std::to_string(kMostSubscriptions) +
-                   " allowed: all subscribers were disconnected");
+               std::to_string(subscriptions_) + " subscriptions, more than the " +
+                   std::to_string(kMostSubscriptions) + " allowed: all subscribers were disconnected");
     subscriptions_ = 0;
     publish_.monitor.close();
     publish_.socket.close();
     publish_.listening = false;
-    prepare(publish_, ZMQ_XPUB);
-    rebind(publish_);
+    rebind(publish_);  // with a new socket; where none can be made, check() tries again
 }
 
 void Sockets::answerKeyCheck() {
@@ -264,11 +281,12 @@ void Sockets::answerKeyCheck() {
         if (ask.size() == 7 && ask[5] == "CURVE" && ask[6].size() == 32) {
             std::array<char, 41> text{};
             zmq_z85_encode(text.data(), reinterpret_cast<const std::uint8_t*>(ask[6].data()), ask[6].size());
-            known = std::find(keys_.client_keys.begin(), keys_.client_keys.end(), text.data()) != keys_.client_keys.end();
+            known =
+                std::find(keys_.client_keys.begin(), keys_.client_keys.end(), text.data()) != keys_.client_keys.end();
         }
         const std::string request_id = ask.size() > 1 ? ask[1] : std::string();
-        const std::array<std::string, 6> answer{"1.0", request_id, known ? "200" : "400",
-                                                known ? "OK" : "unknown key", "", ""};
+        const std::array<std::string, 6> answer{
+            "1.0", request_id, known ? "200" : "400", known ? "OK" : "unknown key", "", ""};
         for (std::size_t part = 0; part < answer.size(); ++part) {
             zmq_send(key_check_.get(), answer[part].data(), answer[part].size(),
                      ZMQ_DONTWAIT | (part + 1 < answer.size() ? ZMQ_SNDMORE : 0));

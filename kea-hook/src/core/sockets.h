@@ -77,16 +77,16 @@ public:
 private:
     struct Bound {
         explicit Bound(const char* called) : name(called) {}
-        const char* name;       // for the log
+        const char* name;  // for the log
         std::string address;
-        std::string path;       // of an ipc socket, else empty
+        std::string path;  // of an ipc socket, else empty
         Socket socket;
         Socket monitor;
         unsigned long long inode = 0;
         std::set<int> connections;  // their descriptors
         bool listening = false;
-        bool full = false;      // not listening because of kMostConnections, until the next check()
-        bool lost = false;      // not listening because binding failed
+        bool full = false;  // not listening because of kMostConnections, until the next check()
+        bool lost = false;  // not listening because binding failed
     };
 
     void prepare(Bound& bound, int type);

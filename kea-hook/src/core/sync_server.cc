@@ -43,10 +43,12 @@ std::string SyncServer::answer(const Asker& asker, Octets frame, Steady::time_po
         const Request request = decodeRequest(frame);
         if (const auto* hello = std::get_if<HelloRequest>(&request.body)) return answerHello(request.id, *hello, now);
         if (request.epoch != epoch_) {
-            return replyError(request.id, epoch_, ErrorCode::wrong_epoch, "the feed has another epoch now: say Hello");
+            return replyError(request.id, epoch_, ErrorCode::wrong_epoch,
+                              "the feed has another epoch now: say Hello");
         }
         if (const auto* replay = std::get_if<ReplayRequest>(&request.body)) return answerReplay(request.id, *replay);
-        if (const auto* page = std::get_if<PageRequest>(&request.body)) return answerPage(asker, request.id, *page, now);
+        if (const auto* page = std::get_if<PageRequest>(&request.body))
+            return answerPage(asker, request.id, *page, now);
         if (const auto* report = std::get_if<ReportRequest>(&request.body)) {
             followers_.report(*report, now);
             return replyReportAccepted(request.id, epoch_);
@@ -87,8 +89,9 @@ std::string SyncServer::answerPage(const Asker& asker, std::uint64_t id, const P
                                    Steady::time_point now) {
     const std::size_t address = family_ == Family::v4 ? 4 : 16;
     if (!page.after.empty() && page.after.size() != address) {
-        return refuse(id, "after has " + std::to_string(page.after.size()) + " octets, not 0 or " + std::to_string(address),
-                      now);
+        return refuse(
+            id, "after has " + std::to_string(page.after.size()) + " octets, not 0 or " + std::to_string(address),
+            now);
     }
     if (pager_.ask(asker, id, page)) return {};
     if (busy_lines_.now(now)) {

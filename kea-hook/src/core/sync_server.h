@@ -22,8 +22,8 @@ constexpr std::size_t kReplayOctets = 256 * 1024;
 
 class SyncServer {
 public:
-    SyncServer(Family family, const Identity& identity, std::string epoch, Ring& ring, const Facts& facts, Pager& pager,
-               Followers& followers, FeedLog& log);
+    SyncServer(Family family, const Identity& identity, std::string epoch, Ring& ring, const Facts& facts,
+               Pager& pager, Followers& followers, FeedLog& log);
 
     /// Answers at most `most` requests that have arrived.
     /// @return true when more may be waiting

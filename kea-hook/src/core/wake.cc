@@ -15,7 +15,9 @@ Wake::Wake() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (fd_ < 0) throw FeedError(std::string("cannot make an eventfd: ") + std::strerror(errno));
 }
 
-Wake::~Wake() { ::close(fd_); }
+Wake::~Wake() {
+    ::close(fd_);
+}
 
 void Wake::signal() noexcept {
     const int before = errno;  // a caller in Kea may be about to read its own

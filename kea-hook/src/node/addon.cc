@@ -9,9 +9,9 @@
 #include <mutex>
 #include <thread>
 
+#include "clock.h"
 #include "convert.h"
 #include "feed.h"
-#include "clock.h"
 #include "job_thread.h"
 #include "simulated_leases.h"
 

@@ -54,17 +54,14 @@ Napi::Value relayTo(Napi::Env env, const RelayView& relay) {
         hop.Set("hopCount", 0);
         hop.Set("options", octetsTo(env, {}));
         while (from.next()) {
-            if (from.tag() == field::relay_hop::hop_count) {
-                hop.Set("hopCount", from.get_uint32());
-                continue;
-            }
-            const auto view = from.get_view();
             const char* name = "options";
             switch (from.tag()) {
+            case field::relay_hop::hop_count: hop.Set("hopCount", from.get_uint32()); continue;
             case field::relay_hop::link_address: name = "linkAddress"; break;
             case field::relay_hop::peer_address: name = "peerAddress"; break;
             default: break;
             }
+            const auto view = from.get_view();
             hop.Set(name, octetsTo(env, {view.data(), view.size()}));
         }
         hops.Set(hops.Length(), hop);
@@ -73,7 +70,9 @@ Napi::Value relayTo(Napi::Env env, const RelayView& relay) {
     return object;
 }
 
-Napi::Number count(Napi::Env env, std::uint64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
+Napi::Number count(Napi::Env env, std::uint64_t value) {
+    return Napi::Number::New(env, static_cast<double>(value));
+}
 
 }  // namespace
 

@@ -106,7 +106,9 @@ std::optional<std::uint32_t> SimulatedLeases::indexOf(Octets address) const {
     return static_cast<std::uint32_t>(distance);
 }
 
-bool SimulatedLeases::isThere(std::uint32_t index) const { return (changes_[index] & kGone) == 0; }
+bool SimulatedLeases::isThere(std::uint32_t index) const {
+    return (changes_[index] & kGone) == 0;
+}
 
 void SimulatedLeases::compute(std::uint32_t index, Formula& room) const {
     const std::uint32_t changes = changes_[index];
@@ -269,7 +271,8 @@ std::uint64_t SimulatedLeases::churn(const Churn& churn, Feed& feed, const std::
     std::uint64_t done = 0;
     for (; done < churn.changes && !cancel.load(std::memory_order_relaxed); ++done) {
         if (churn.rate > 0 && done % 16 == 0) {
-            const auto due = start + std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(done) / churn.rate * 1e9));
+            const auto due = start + std::chrono::nanoseconds(
+                                         static_cast<std::int64_t>(static_cast<double>(done) / churn.rate * 1e9));
             while (Steady::now() < due && !cancel.load(std::memory_order_relaxed)) {
                 std::this_thread::sleep_until(std::min(due, Steady::now() + std::chrono::milliseconds(50)));
             }

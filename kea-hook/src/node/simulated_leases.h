@@ -39,20 +39,20 @@ struct OwnedPacket {
 /// Leases by formula. Lease i has the address `first` + i; its client, relay data and options follow from i.
 struct Generated {
     std::uint32_t count = 0;
-    std::string first;                     ///< 4 or 16 octets
+    std::string first;  ///< 4 or 16 octets
     std::uint32_t valid_lifetime = 3600;
     std::uint32_t leases_per_subnet = 65536;
     std::uint32_t leases_per_relay = 1000;
-    bool stored_relay = false;             ///< pages carry relay data too (store-extended-info)
-    std::uint64_t cltt = 0;                ///< of a lease never changed since, Unix seconds
+    bool stored_relay = false;  ///< pages carry relay data too (store-extended-info)
+    std::uint64_t cltt = 0;     ///< of a lease never changed since, Unix seconds
 };
 
 struct Churn {
     std::uint64_t changes = 0;
     std::uint64_t seed = 1;
-    double rate = 0;                       ///< a second; 0 = as fast as it goes
-    double removals = 0;                   ///< share of changes that remove a lease, if it is there
-    double new_clients = 0;                ///< share of changes that give the lease to another client
+    double rate = 0;         ///< a second; 0 = as fast as it goes
+    double removals = 0;     ///< share of changes that remove a lease, if it is there
+    double new_clients = 0;  ///< share of changes that give the lease to another client
 };
 
 class SimulatedLeases final : public LeaseSource {
