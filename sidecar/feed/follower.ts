@@ -7,8 +7,10 @@
 // The position {epoch, seq, walk pending} says what the store holds. Events that cannot be had again make a walk pending,
 // and only the end of a complete walk clears it. Live events are applied all along, also during a walk.
 import {
+  type Binding,
   type BindingData,
   BindingState,
+  expiryOf,
   type Family,
   type LogicalSeconds,
   NO_OCTETS,
@@ -152,8 +154,12 @@ export class Follower {
   #confirmAt: number | undefined
   #massMissing = 0
 
+  /** When the feed that is followed was last heard. */
   #heardAt: number
+  /** When anything was published, followed or not. */
+  #frameAt = Number.NEGATIVE_INFINITY
   #silent = false
+  #overdue: Binding[] = []
   #nextSecond: number
   readonly #troubles = new Map<string, string>()
 
@@ -181,7 +187,7 @@ export class Follower {
 
   /** Something of the PUB socket. */
   message(message: FeedMessage, now: number): void {
-    this.#heard(now)
+    this.#frameAt = now
     if (this.#epoch === '') return // Hello says where to begin; what this was about comes again.
     if (message.epoch !== this.#epoch) {
       // A hook loaded anew, or a late message of one that is gone: epochs cannot be compared where Kea's clock has
@@ -189,6 +195,7 @@ export class Follower {
       if (!this.#asker.isAsking('hello')) this.#asker.ask({ kind: 'hello' }, now)
       return
     }
+    this.#heard(now)
     this.#hearClock(message.clock, now)
     if (message.kind === 'heartbeat') this.#heartbeat(message, now)
     else this.#batch(message, now)
@@ -233,8 +240,9 @@ export class Follower {
   /** To be called at {@link deadline}. */
   tick(now: number): void {
     for (const kind of this.#asker.tick(now)) {
-      if (kind !== 'hello')
-        this.#trouble(kind, `Kea has not answered a request for ${askedFor[kind]} in time`)
+      // A Kea that is not there is silent, no more; one that publishes should answer as well.
+      if (kind === 'hello' && now - this.#frameAt >= this.#settings.silentAfterMs) continue
+      this.#trouble(kind, `Kea has not answered a request for ${askedFor[kind]} in time`)
     }
     if (this.#buffer.length > 0) this.#advance(now)
     this.#slice(now)
@@ -247,7 +255,8 @@ export class Follower {
   /** When {@link tick} wants to be called, monotonic milliseconds; 0 = as soon as others had their turn. */
   deadline(): number {
     const stage = this.#walk?.stage
-    if (stage === 'counting' || stage === 'sweeping' || this.#bufferIsNext()) return 0
+    if (stage === 'counting' || stage === 'sweeping') return 0
+    if (this.#bufferIsNext() || this.#overdue.length > 0) return 0
     return Math.min(this.#asker.deadline(), this.#nextSecond)
   }
 
@@ -300,8 +309,8 @@ export class Follower {
   }
 
   #state(): FeedState {
-    if (this.#silent) return 'silent'
     if (this.#refusal !== '') return 'refused'
+    if (this.#silent) return 'silent'
     if (this.#epoch === '') return 'connecting'
     if (this.#replayTarget !== undefined) return 'replaying'
     return this.#walkNeeded ? 'walking' : 'following'
@@ -331,6 +340,7 @@ export class Follower {
     }
     this.#refusal = ''
     this.#succeeded('hello')
+    this.#heard(now)
     this.#hearClock(hello.clock, now)
     const before = this.#hello
     const isFirst = this.#epoch === ''
@@ -599,6 +609,10 @@ export class Follower {
       // is good any more; the end of the walk says it once more, for those who come in between.
       this.#store.raiseHorizon(this.#clock())
       this.#raiseAtWalkEnd = true
+      this.#note({
+        kind: 'note',
+        note: 'what was shown before the unclean stop cannot be proven: older start times get DataMissing',
+      })
     }
     if (this.#walk === undefined) {
       this.#beginWalk(now)
@@ -749,23 +763,34 @@ export class Follower {
       this.#silent = true
       this.#note({ kind: 'silent', seconds: Math.round(silentFor / 1000) })
     }
-    if (this.#epoch === '' || this.#silent) return
-    if (this.#walk === undefined) {
+    const isLive = this.#epoch !== '' && !this.#silent
+    if (isLive && this.#walk === undefined) {
       const due = this.#confirmAt ?? (this.#walkNeeded ? now : this.#nextWalkAt)
       if (now >= due) this.#beginWalk(now)
     }
     // With events missing a lease may have been renewed unseen: the walk tells.
-    if (!this.#walkNeeded && this.#replayTarget === undefined) this.#endOverdue(now)
+    if (isLive && !this.#walkNeeded && this.#replayTarget === undefined) this.#endOverdue(now)
+    else this.#overdue = []
   }
 
+  /** Tells of leases that have ended by the clock, a bounded number at a time. */
   #endOverdue(now: number): void {
     const keaNow = this.#keaClock.now(now)
     if (keaNow === undefined) return
-    const bindings = this.#store.overdue(keaNow - RECLAIM_GRACE_SECONDS)
-    if (bindings.length === 0) return
+    const before = keaNow - RECLAIM_GRACE_SECONDS
+    if (this.#overdue.length === 0) {
+      this.#overdue = this.#store.overdue(before)
+      if (this.#overdue.length === 0) return
+    }
     const at = this.#clock()
-    for (const binding of bindings) this.#put(overdue(binding), at)
-    this.#nextSecond = now // There may be more.
+    for (const { address } of this.#overdue.splice(0, SLICE_BINDINGS)) {
+      const binding = this.#store.get(address) // It may have been renewed while it waited here.
+      if (binding?.state === BindingState.active && expiryOf(binding) <= before) {
+        this.#put(overdue(binding), at)
+      }
+    }
+    // There may be more than one call of the store gives.
+    this.#nextSecond = now
   }
 
   #hearClock(clock: number, now: number): void {

@@ -22,7 +22,7 @@ export type FeedNote =
   | { readonly kind: 'note'; readonly note: string }
 
 /** One word for the operator, in the order in which the worst wins. */
-export type FeedState = 'silent' | 'refused' | 'connecting' | 'replaying' | 'walking' | 'following'
+export type FeedState = 'refused' | 'silent' | 'connecting' | 'replaying' | 'walking' | 'following'
 
 export interface FeedStatus {
   readonly state: FeedState
@@ -40,7 +40,7 @@ export interface FeedStatus {
    * is known that nothing shown before was lost: every start time then gets DataMissing.
    */
   readonly indexTrusted: boolean
-  /** Milliseconds since Kea was last heard, or since the start. */
+  /** Milliseconds since the feed that is followed was last heard, or since the start: what is served may be as old. */
   readonly silentForMs: number
   readonly counters: FeedCounters
   /** What the operator should know now; empty = all well. */

@@ -293,6 +293,52 @@ describe('time', () => {
     assert.equal(driver.store.get(ipv4(2))?.state, BindingState.active)
   })
 
+  it('ends many leases in pieces, and none that was renewed meanwhile', () => {
+    const driver = new Driver()
+    const cltt = driver.hook.now
+    for (let i = 0; i < 2_500; i++) {
+      const fields = { clientLastTransaction: cltt, validLifetime: 60 }
+      driver.hook.writeSilently(leaseRow(ipv4(i % 250, 10 + Math.floor(i / 250)), i % 200, fields))
+    }
+    driver.settle()
+    driver.now += 95_000
+    driver.hook.clock += 95_000
+    driver.heartbeat()
+    driver.follower.tick(driver.now)
+    assert.equal(driver.store.counts.get(BindingState.expired), 1_000)
+    const last = ipv4(249, 19)
+    driver.hook.write(
+      leaseRow(last, 249 % 200, { clientLastTransaction: driver.hook.now, validLifetime: 600 }),
+    )
+    driver.deliver()
+    driver.tick()
+    assert.equal(driver.store.counts.get(BindingState.expired), 2_499)
+    assert.equal(driver.store.get(last)?.state, BindingState.active)
+  })
+
+  it('stops ending leases in pieces when events turn out to be missing', () => {
+    const driver = new Driver()
+    for (let i = 0; i < 1_500; i++) {
+      const fields = { clientLastTransaction: driver.hook.now, validLifetime: 60 }
+      driver.hook.writeSilently(leaseRow(ipv4(i % 250, 10 + Math.floor(i / 250)), i % 200, fields))
+    }
+    driver.settle()
+    driver.now += 95_000
+    driver.hook.clock += 95_000
+    driver.heartbeat()
+    driver.follower.tick(driver.now)
+    driver.hook.ringSize = 0
+    driver.hook.pageError = { code: 4, text: 'gone' }
+    driver.hook.write(leaseRow(ipv4(1), 1))
+    driver.drop()
+    driver.heartbeat()
+    driver.answer()
+    driver.answer()
+    driver.tick()
+    assert.equal(driver.store.counts.get(BindingState.expired), 1_000)
+    assert.ok(driver.follower.deadline() > driver.now)
+  })
+
   it('ends nothing by the clock while events are missing', () => {
     const driver = inStep()
     driver.hook.write(leaseRow(ipv4(2), 2, { clientLastTransaction: driver.hook.now, validLifetime: 60 }))
@@ -341,8 +387,15 @@ describe('what cannot be followed', () => {
     driver.answer()
     assert.equal(driver.follower.status(driver.now).state, 'refused')
     assert.match(driver.noted('problem')[0]!.reason, /version 2 .* version 1/)
+    for (let i = 0; i < 6; i++) {
+      driver.pass(1_000)
+      driver.heartbeat()
+      driver.requests.length = 0
+    }
+    const { state, silentForMs } = driver.follower.status(driver.now)
+    assert.deepEqual([state, silentForMs], ['refused', 6_000], 'heard is not followed')
     driver.hook.contractMajor = 1
-    driver.pass(1_000)
+    driver.pass(30_000)
     driver.settle()
     assert.equal(driver.follower.status(driver.now).state, 'following')
   })
@@ -369,6 +422,21 @@ describe('an event of a kind yet to come', () => {
     assert.equal(driver.store.position.seq, driver.hook.lastSeq)
     assert.equal(driver.store.get(ipv4(2))?.state, BindingState.active)
     assert.equal(driver.noted('gap').length, 1)
+  })
+})
+
+describe('a hook that publishes and does not answer', () => {
+  it('is told as a problem, unlike one that is not there', () => {
+    const driver = new Driver()
+    driver.requests.length = 0
+    driver.pass(3_000)
+    assert.deepEqual(driver.follower.status(driver.now).problems, [])
+    driver.heartbeat()
+    driver.requests.length = 0
+    driver.pass(4_500)
+    assert.match(driver.follower.status(driver.now).problems[0]!.text, /has not answered/)
+    driver.settle()
+    assert.deepEqual(driver.follower.status(driver.now).problems, [])
   })
 })
 
