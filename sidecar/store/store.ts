@@ -40,6 +40,83 @@ export interface ChangeBatch {
   readonly atEnd: boolean
 }
 
+/**
+ * What a Bulk query selects by. Relay-ids and remote-ids are compared as {@link relaySelectors} finds them: in DHCPv6 at
+ * any hop, remote-ids with their enterprise number before them (RFC 4649 section 3).
+ */
+export type BulkSelector =
+  | { readonly by: 'all' }
+  /** DHCPv4 alone (RFC 6926 section 7.2.1); an empty address selects nothing. */
+  | { readonly by: 'hardware-address'; readonly hardwareType: number; readonly hardwareAddress: Uint8Array }
+  /** DHCPv4 option 61, or the DUID. */
+  | { readonly by: 'client-id'; readonly clientId: Uint8Array }
+  | { readonly by: 'relay-id'; readonly relayId: Uint8Array }
+  | { readonly by: 'remote-id'; readonly remoteId: Uint8Array }
+  /** DHCPv6 alone: the subnets of a link. */
+  | { readonly by: 'subnets'; readonly subnetIds: readonly number[] }
+  /** The binding of this very address, and the delegated prefixes that contain it, the longest first (RFC 5007 section 4.1.2.1). */
+  | { readonly by: 'address'; readonly address: Uint8Array }
+
+/**
+ * Changed at or after `start` and at or before `end`, both on L and inclusive (RFC 6926 sections 6.2.5 and 6.2.6). A
+ * binding lies in the window by the second of its change, of its client's last transaction, or of its state.
+ */
+export interface ChangeWindow {
+  readonly start?: LogicalSeconds | undefined
+  readonly end?: LogicalSeconds | undefined
+  /** Seconds by which Kea's clock is ahead of L now; relates the two times that are on Kea's clock. */
+  readonly keaAhead?: number | undefined
+}
+
+export interface BulkScanOptions {
+  /** Only what changed in this window; scanned by the change index where that is shorter. */
+  readonly window?: ChangeWindow | undefined
+  /** With a window: also departures that lie in it and that the selector finds. For DHCPv6; DHCPv4 tells of an address once. */
+  readonly departures?: boolean | undefined
+  /**
+   * What else has to hold, asked of each candidate before it is copied. The argument is a view as that of
+   * {@link BindingStore.peek}: to be read, not kept.
+   */
+  readonly where?: ((data: Binding) => boolean) | undefined
+}
+
+/** Scans open at a time: each may take a bit for each binding. */
+export const MAX_BULK_SCANS = 256
+
+export interface BulkSlice {
+  /** In no set order, but a departure never after the binding that now has its address. */
+  readonly changes: readonly Change[]
+  /** Records looked at. */
+  readonly visited: number
+  /** All has been given. */
+  readonly done: boolean
+}
+
+/**
+ * One Bulk query's way through the store, in slices, while the store changes (RFC 6926 section 8.2). Every binding that the
+ * selector finds from opening to end comes exactly once, as it is when it is read, whatever else is put, linked anew and
+ * pruned meanwhile. One that comes into the selection, or leaves it, meanwhile may come or not; what does not match when
+ * it is read never comes; no address comes twice as a binding.
+ */
+export interface BulkScan {
+  /** Newest change when the scan was opened. */
+  readonly openedAt: ChangeNumber
+  /** At most `limit` changes after at most `visit` records looked at, both at least 1. */
+  next(limit: number, visit?: number): BulkSlice
+  /**
+   * The binding of this address has been told along with another one (DHCPv6: one message a client and link), so the scan
+   * need not give it. What is not settled so is given, also where its client's group has been told before it joined it.
+   */
+  settle(address: Uint8Array): void
+  /**
+   * Pruning took ends that the window of this scan asks for before it came by them: in a window that began at or after
+   * the horizon something is now missing.
+   */
+  readonly overtaken: boolean
+  /** To be called in any case, also before the end: an open scan costs changes time and memory. Further calls do nothing. */
+  close(): void
+}
+
 export interface BindingStore {
   readonly family: Family
 
@@ -96,4 +173,16 @@ export interface BindingStore {
   flush(): Promise<void>
   /** Flushes, notes the clean stop, closes. */
   close(): Promise<void>
+}
+
+/** A store that answers Bulk queries too. */
+export interface BulkStore extends BindingStore {
+  /**
+   * Opens a scan for a Bulk query; its cost is that of what it returns, where the selector is not `all`. Undefined: as many
+   * scans are open as may be ({@link MAX_BULK_SCANS}); to be tried again when one was closed.
+   *
+   * DHCPv4's query for all configured addresses needs no order by address: walk the configured ranges with {@link BindingStore.peek},
+   * then scan `all` with `where` leaving out what lies in the ranges. Each address comes once, without sorting anything.
+   */
+  openBulkScan(selector: BulkSelector, options?: BulkScanOptions): BulkScan | undefined
 }
