@@ -5,9 +5,10 @@ import { decodeFeedMessage, decodeReply } from './decode.ts'
 import { DecodeError } from './decode-error.ts'
 import { encodeRequest } from './encode.ts'
 import type { FeedProblem, Hello, Subnet } from './events.ts'
-import { Follower, type FollowerSettings, type StoreOpening } from './follower.ts'
+import { Follower, type StoreOpening } from './follower.ts'
 import { type CurveKeys, Link } from './link.ts'
 import type { FeedNote, FeedState, FeedStatus } from './notes.ts'
+import type { FollowerSettings } from './progress.ts'
 
 export interface FeedFollowerOptions {
   /** ipc:///path or tcp://host:port, of the hook's PUB socket. */

@@ -4,7 +4,7 @@
 // A walk is circular. It is done when each address range has been covered by a page stamped after the walk began and
 // after the last loss. So a loss does not send it back to the first address: the lap begins anew where the walk
 // stands, goes to the last address, and from the first one around to there.
-import { NO_OCTETS } from '../binding.ts'
+import { NO_OCTETS, sameOctets } from '../binding.ts'
 import type { SnapshotPage } from './events.ts'
 
 /** Addresses with events since the page was asked for: above this the page is asked for anew. */
@@ -90,6 +90,8 @@ export class Walk {
 
   /** What is wrong with the page as an answer to the last question; undefined = nothing. */
   objection(page: SnapshotPage): string | undefined {
+    if (page.walk !== this.id || !sameOctets(page.after, this.#after))
+      return 'it is not the one that was asked for'
     let last = this.#after
     for (const { address } of page.leases) {
       if (last.length !== 0 && compareAddresses(last, address) >= 0)

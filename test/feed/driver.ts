@@ -1,8 +1,9 @@
 // Follower, model hook and plain store on simulated time, for stories.
 import type { LogicalSeconds } from '../../sidecar/binding.ts'
 import type { FeedReply, FeedRequest } from '../../sidecar/feed/events.ts'
-import { Follower, type FollowerOutput, type FollowerSettings } from '../../sidecar/feed/follower.ts'
+import { Follower } from '../../sidecar/feed/follower.ts'
 import type { FeedNote } from '../../sidecar/feed/notes.ts'
+import type { FollowerOutput, FollowerSettings } from '../../sidecar/feed/progress.ts'
 import { ModelHook } from './model-hook.ts'
 import { PlainStore, type SavedStore } from './plain-store.ts'
 
