@@ -33,11 +33,9 @@ if [ -z "$only" ]; then
   node_modules/.bin/biome check .
 fi
 
-# Quick and near the ground first, end to end last.
-order() { sed 's,^dist/test/e2e/,2 &,; s,^dist/test/slow/,3 &,; t; s,^,1 ,' | sort | cut -d ' ' -f 2-; }
 leave_out='^dist/test/slow/'
 [ -z "$all" ] || leave_out='^$'
-mapfile -t files < <(find dist/test -name '*.test.js' | grep -v "$leave_out" | grep -F -- "$only" | order)
+mapfile -t files < <(find dist/test -name '*.test.js' | grep -v "$leave_out" | grep -F -- "$only" | sort)
 [ "${#files[@]}" -gt 0 ] || fail "test: no test file matches '$only'"
 
 # A test that hangs fails; the bound is far above what any test takes.
