@@ -19,7 +19,9 @@
 
 using isc::data::ConstElementPtr;
 using isc::dhcp::CfgMgr;
+using isc::dhcp::Lease4CollectionPtr;
 using isc::dhcp::Lease4Ptr;
+using isc::dhcp::Lease6CollectionPtr;
 using isc::dhcp::Lease6Ptr;
 using isc::dhcp::Pkt4Ptr;
 using isc::dhcp::Pkt6Ptr;
@@ -39,31 +41,6 @@ std::unique_ptr<Config> last_good;
 // A server that has had a configuration serves clients: from then on no mistake of ours may stop it.
 bool serverRuns() {
     return CfgMgr::instance().getCurrentCfg()->getSequence() != 0;
-}
-
-int loadFor(Family family, LibraryHandle& handle) {
-    std::vector<ConfigProblem> problems;
-    Config config = parseConfig(family, handle.getParameters(), problems);
-    ServiceFrom from = ServiceFrom::configuration;
-    if (problems.empty()) {
-        last_good = std::make_unique<Config>(config);
-    } else if (!serverRuns()) {
-        for (const auto& problem : problems) {
-            LOG_ERROR(logger, LEASE_FEED_PARAMETER_REFUSED)
-                .arg(problem.parameter).arg(problem.reason).arg(valueAndPlace(problem));
-        }
-        return 1;
-    } else if (last_good) {
-        config = *last_good;
-        from = ServiceFrom::last_good;
-    } else {
-        config = defaultConfig(family);
-        from = ServiceFrom::defaults;
-    }
-    hook = std::make_unique<Hook>(family, std::move(config), from, std::move(problems));
-    Hook::setLoaded(hook.get());
-    registerCommands(handle);
-    return 0;
 }
 
 template <typename F>
@@ -103,6 +80,30 @@ int packet6(CalloutHandle& handle) noexcept {
     return guarded([&](Hook&) { ThreadContext::current().resume(argument<Pkt6Ptr>(handle, "query6")); });
 }
 
+// Without the tap only: what Kea has written, or is about to reclaim.
+int committed4(CalloutHandle& handle) {
+    return guarded([&](Hook& loaded) {
+        ThreadContext::current().begin(argument<Pkt4Ptr>(handle, "query4"));
+        for (const char* name : {"deleted_leases4", "leases4"}) {
+            for (const auto& lease : *argument<Lease4CollectionPtr>(handle, name)) {
+                loaded.marked(*lease, Origin::client);
+            }
+        }
+    });
+}
+
+int offered4(CalloutHandle& handle) {
+    return guarded([&](Hook& loaded) {
+        if (argument<std::uint32_t>(handle, "offer_lifetime") == 0) {
+            return;  // nothing was written
+        }
+        ThreadContext::current().begin(argument<Pkt4Ptr>(handle, "query4"));
+        for (const auto& lease : *argument<Lease4CollectionPtr>(handle, "leases4")) {
+            loaded.marked(*lease, Origin::client);
+        }
+    });
+}
+
 int renewal6(CalloutHandle& handle) noexcept {
     return guarded([&](Hook&) {
         ThreadContext& thread = ThreadContext::current();
@@ -112,6 +113,36 @@ int renewal6(CalloutHandle& handle) noexcept {
             thread.renewing(*lease);
         }
     });
+}
+
+int loadFor(Family family, LibraryHandle& handle) {
+    std::vector<ConfigProblem> problems;
+    Config config = parseConfig(family, handle.getParameters(), problems);
+    ServiceFrom from = ServiceFrom::configuration;
+    if (problems.empty()) {
+        last_good = std::make_unique<Config>(config);
+    } else if (!serverRuns()) {
+        for (const auto& problem : problems) {
+            LOG_ERROR(logger, LEASE_FEED_PARAMETER_REFUSED)
+                .arg(problem.parameter).arg(problem.reason).arg(valueAndPlace(problem));
+        }
+        return 1;
+    } else if (last_good) {
+        config = *last_good;
+        from = ServiceFrom::last_good;
+    } else {
+        config = defaultConfig(family);
+        from = ServiceFrom::defaults;
+    }
+    if (!config.tap && family == Family::v4) {
+        // With the tap they would only cost Kea the preparation of their arguments.
+        handle.registerCallout("leases4_committed", committed4);
+        handle.registerCallout("lease4_offer", offered4);
+    }
+    hook = std::make_unique<Hook>(family, std::move(config), from, std::move(problems));
+    Hook::setLoaded(hook.get());
+    registerCommands(handle);
+    return 0;
 }
 
 }  // namespace
@@ -199,11 +230,18 @@ int lease4_decline(CalloutHandle& handle) {
 }
 
 int lease4_expire(CalloutHandle& handle) {
-    return guarded([&](Hook&) { ThreadContext::current().reclaiming(argument<Lease4Ptr>(handle, "lease4")->addr_); });
+    return guarded([&](Hook& loaded) {
+        const auto lease = argument<Lease4Ptr>(handle, "lease4");
+        ThreadContext::current().reclaiming(lease->addr_);
+        loaded.marked(*lease, Origin::reclamation);
+    });
 }
 
-int lease4_server_decline(CalloutHandle&) {
-    return guarded([](Hook& loaded) { loaded.serverDeclined(); });
+int lease4_server_decline(CalloutHandle& handle) {
+    return guarded([&](Hook& loaded) {
+        loaded.serverDeclined();
+        loaded.marked(*argument<Lease4Ptr>(handle, "lease4"), Origin::client);
+    });
 }
 
 int pkt6_receive(CalloutHandle& handle) {
@@ -235,7 +273,11 @@ int lease6_decline(CalloutHandle& handle) {
 }
 
 int lease6_expire(CalloutHandle& handle) {
-    return guarded([&](Hook&) { ThreadContext::current().reclaiming(argument<Lease6Ptr>(handle, "lease6")->addr_); });
+    return guarded([&](Hook& loaded) {
+        const auto lease = argument<Lease6Ptr>(handle, "lease6");
+        ThreadContext::current().reclaiming(lease->addr_);
+        loaded.marked(*lease, Origin::reclamation);
+    });
 }
 
 int addr6_register(CalloutHandle& handle) {
@@ -244,6 +286,14 @@ int addr6_register(CalloutHandle& handle) {
 
 int leases6_committed(CalloutHandle& handle) {
     return guarded([&](Hook& loaded) {
+        if (!loaded.watchesLeases()) {
+            ThreadContext::current().resume(argument<Pkt6Ptr>(handle, "query6"));
+            for (const char* name : {"deleted_leases6", "leases6"}) {
+                for (const auto& lease : *argument<Lease6CollectionPtr>(handle, name)) {
+                    loaded.marked(*lease, Origin::client);
+                }
+            }
+        }
         // The answer is there since Kea 2.7.7.
         loaded.committed(argument<Pkt6Ptr>(handle, "query6"), hasArgument(handle, "response6")
                                                                   ? argument<Pkt6Ptr>(handle, "response6")

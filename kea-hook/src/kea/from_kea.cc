@@ -8,6 +8,7 @@
 #include <dhcp/option.h>
 
 #include <algorithm>
+#include <typeinfo>
 
 using isc::asiolink::IOAddress;
 using isc::data::ConstElementPtr;
@@ -134,6 +135,11 @@ LeaseView viewOfAny(const Lease& lease, LeaseScratch& scratch) {
 
 // A value over 255 octets goes out as several options of one code (RFC 3396).
 void appendOption4(std::string& to, std::uint8_t code, Octets value) {
+    if (value.size() <= 255) {
+        const char header[2] = {static_cast<char>(code), static_cast<char>(value.size())};
+        to.append(header, sizeof(header)).append(value);
+        return;
+    }
     do {
         const Octets part = value.substr(0, 255);
         to.push_back(static_cast<char>(code));
@@ -151,8 +157,33 @@ Octets packed(const Option& option, OutputBuffer& buffer) {
 }
 
 Octets payload4(const Option& option, OutputBuffer& buffer) {
+    if (typeid(option) == typeid(Option) && option.getOptions().empty()) {
+        return octets(option.getData());  // most are plain octets: no need to pack them
+    }
     const Octets whole = packed(option, buffer);
     return whole.size() < Option::OPTION4_HDR_LEN ? Octets() : whole.substr(Option::OPTION4_HDR_LEN);
+}
+
+void appendOption6(std::string& to, const Option& option, OutputBuffer& buffer) {
+    if (typeid(option) == typeid(Option) && option.getOptions().empty()) {
+        const Octets value = octets(option.getData());
+        const char header[4] = {static_cast<char>(option.getType() >> 8), static_cast<char>(option.getType()),
+                                static_cast<char>(value.size() >> 8), static_cast<char>(value.size())};
+        to.append(header, sizeof(header)).append(value);
+    } else {
+        to.append(packed(option, buffer));
+    }
+}
+
+// The payload of option 82, sub-options by code as Kea packs and stores them.
+void appendAgentInfo(std::string& to, const Option& agent, OutputBuffer& buffer) {
+    if (agent.getOptions().empty()) {
+        to.append(payload4(agent, buffer));
+        return;
+    }
+    for (const auto& sub_option : agent.getOptions()) {
+        appendOption4(to, static_cast<std::uint8_t>(sub_option.first), payload4(*sub_option.second, buffer));
+    }
 }
 
 // Never through getOption(): inside a callout that would replace the packet's option by a copy.
@@ -217,7 +248,7 @@ PacketView viewOf(const Pkt4& packet, const std::vector<std::uint16_t>& captured
         view.message_type = value.empty() ? 0 : static_cast<std::uint8_t>(value[0]);
     }
     if (const Option* agent = find(packet.options_, DHO_DHCP_AGENT_OPTIONS)) {
-        scratch.agent_info.append(payload4(*agent, scratch.buffer));
+        appendAgentInfo(scratch.agent_info, *agent, scratch.buffer);
     }
     for (const std::uint16_t code : captured) {
         if (code == DHO_DHCP_AGENT_OPTIONS) {
@@ -240,19 +271,18 @@ PacketView viewOf(const Pkt6& packet, const std::vector<std::uint16_t>& captured
     view.message_type = packet.getType();
     for (const auto& relay : packet.relay_info_) {
         // Kea keeps the relay message itself out of these options.
-        scratch.buffer.clear();
+        scratch.hop_options.clear();
         for (const auto& option : relay.options_) {
-            option.second->pack(scratch.buffer, false);
+            appendOption6(scratch.hop_options, *option.second, scratch.buffer);
         }
         const AddressOctets link(relay.linkaddr_);
         const AddressOctets peer(relay.peeraddr_);
-        encodeRelayHop(scratch.hops, relay.hop_count_, link.view(), peer.view(),
-                       Octets(reinterpret_cast<const char*>(scratch.buffer.getData()), scratch.buffer.getLength()));
+        encodeRelayHop(scratch.hops, relay.hop_count_, link.view(), peer.view(), scratch.hop_options);
     }
     for (const std::uint16_t code : captured) {
         const auto range = packet.options_.equal_range(code);
         for (auto it = range.first; it != range.second; ++it) {
-            scratch.options.append(packed(*it->second, scratch.buffer));
+            appendOption6(scratch.options, *it->second, scratch.buffer);
         }
     }
     view.relay.encoded_hops = scratch.hops;

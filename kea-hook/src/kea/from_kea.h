@@ -49,6 +49,7 @@ struct PacketScratch {
     PacketScratch() : buffer(512) {}
     std::string agent_info;
     std::string hops;
+    std::string hop_options;
     std::string options;
     AddressOctets source;
     isc::util::OutputBuffer buffer;

@@ -143,8 +143,10 @@ void Hook::configured(const SrvConfigPtr& staged) {
         return;  // -T must leave the feed of the server that runs alone
     }
     unwatchLeases();
+    main_.close();
     if (feed_) {
         feed_->stop(kDrainMs);
+        dirty_.reset();
         feed_.reset();
     }
     started_ = false;
@@ -155,9 +157,18 @@ void Hook::configured(const SrvConfigPtr& staged) {
     if (info.without != 0) {
         LOG_WARN(logger, LEASE_FEED_EXTENDED_INFO_OFF).arg(info.without).arg(info.subnets);
     }
-    feed_ = std::make_unique<Feed>(config_.feed, identityOf(family_, staged, config_.tap), leases_, main_, log_);
-    feed_->setService(config_.service->str());
-    feed_->setConfig(encodeSubnets(family_, staged));
+    try {
+        feed_ = std::make_unique<Feed>(config_.feed, identityOf(family_, staged, config_.tap), leases_, main_, log_);
+        feed_->setService(config_.service->str());
+        if (!config_.tap) {
+            dirty_ = std::make_unique<DirtyLeases>(family_, *feed_, main_);
+        }
+    } catch (const std::exception& problem) {
+        LOG_ERROR(logger, LEASE_FEED_LOAD_FAILED).arg(problem.what());
+        feed_.reset();
+        return;
+    }
+    sendConfig(staged);
     config_stale_ = false;
     watchLeases();
     start();
@@ -270,6 +281,21 @@ Origin Hook::originOf(Operation operation, const L& lease, Octets address, bool 
     return Origin::unknown;
 }
 
+template <typename L>
+void Hook::markedAny(const L& lease, Origin origin) {
+    if (!dirty_) {
+        return;
+    }
+    ThreadContext& thread = ThreadContext::current();
+    const PacketView* packet = origin == Origin::client ? thread.packetOf(lease, config_.captured) : nullptr;
+    const LeaseView view = viewOf(lease, thread.leaseScratch(), false);
+    dirty_->mark(view, origin, packet);
+    thread.written(view.address);
+}
+
+template void Hook::markedAny(const Lease4&, Origin);
+template void Hook::markedAny(const Lease6&, Origin);
+
 void Hook::cached(const Lease4& lease) {
     ThreadContext& thread = ThreadContext::current();
     const PacketView* packet = thread.packetOf(lease, config_.captured);
@@ -362,6 +388,14 @@ void Hook::commandProcessed(const std::string& name, const ConstElementPtr& argu
             origin = std::this_thread::get_id() == main_id_ ? Origin::unknown : Origin::partner;
         }
         const std::vector<AddressOctets> addresses = addressesOf(arguments);
+        if (dirty_) {
+            for (const AddressOctets& address : addresses) {
+                dirty_->mark(address, origin);
+            }
+            if (addresses.empty()) {
+                feed_->requestResync();  // by client or subnet: only a walk finds which
+            }
+        }
         thread.settle([&](const Tapped& write) {
             const auto same = [&write](const AddressOctets& one) { return one.view() == write.address.view(); };
             if (!addresses.empty() && std::none_of(addresses.begin(), addresses.end(), same)) {
@@ -411,7 +445,7 @@ void Hook::tick() noexcept {
             start();
         }
         if (config_stale_.exchange(false)) {
-            sendConfig();
+            sendConfig(CfgMgr::instance().getCurrentCfg());
         }
         const FeedStatus status = feed_->status();
         logFollowers(status);
@@ -424,9 +458,9 @@ void Hook::tick() noexcept {
     }
 }
 
-void Hook::sendConfig() {
+void Hook::sendConfig(const isc::dhcp::ConstSrvConfigPtr& config) {
     try {
-        feed_->setConfig(encodeSubnets(family_, CfgMgr::instance().getCurrentCfg()));
+        feed_->setConfig(encodeSubnets(family_, config));
     } catch (const std::exception& problem) {
         LOG_WARN(logger, LEASE_FEED_CONFIG_FAILED).arg(problem.what());
     }

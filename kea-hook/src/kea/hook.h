@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "../core/feed.h"
+#include "dirty_leases.h"
 #include "log.h"
 #include "main_thread.h"
 #include "packet_stash.h"
@@ -46,6 +47,11 @@ public:
     void tapped(Operation operation, const isc::dhcp::Lease4& lease) noexcept { tappedAny(operation, lease); }
     void tapped(Operation operation, const isc::dhcp::Lease6& lease) noexcept { tappedAny(operation, lease); }
 
+    /// Without the tap: a callout says that a lease was, or is about to be, written.
+    void marked(const isc::dhcp::Lease4& lease, Origin origin) { markedAny(lease, origin); }
+    void marked(const isc::dhcp::Lease6& lease, Origin origin) { markedAny(lease, origin); }
+    bool watchesLeases() const { return config_.tap; }
+
     /// Kea answered from its cache: nothing was written, but the client may be behind another port now.
     void cached(const isc::dhcp::Lease4& lease);
     void cached(const isc::dhcp::Lease6& lease);
@@ -68,6 +74,8 @@ public:
 
 private:
     template <typename Lease>
+    void markedAny(const Lease& lease, Origin origin);
+    template <typename Lease>
     void tappedAny(Operation operation, const Lease& lease) noexcept;
     template <typename Lease>
     Origin originOf(Operation operation, const Lease& lease, Octets address, bool of_packet, ThreadContext& thread) const;
@@ -76,7 +84,7 @@ private:
     void watchLeases();
     void unwatchLeases() noexcept;
     void tick() noexcept;
-    void sendConfig();
+    void sendConfig(const isc::dhcp::ConstSrvConfigPtr& config);
     void logFollowers(const FeedStatus& status);
     void logFailures();
     void countStatistics(const FeedStatus& status);
@@ -93,6 +101,7 @@ private:
     KeaLeases leases_;
     KeaMainThread main_;
     std::unique_ptr<Feed> feed_;  // after what it uses: members are destroyed in reverse
+    std::unique_ptr<DirtyLeases> dirty_;
 
     bool watching_ = false;
     bool high_availability_ = false;
