@@ -241,6 +241,10 @@ export class BindingTable {
     return (this.rows.get(ordinal, Word.kind) & 0xff) as BindingState
   }
 
+  prefixLength(ordinal: number): number {
+    return (this.rows.get(ordinal, Word.kind) >>> 16) & 0xff
+  }
+
   expiry(ordinal: number): UnixSeconds {
     const valid = this.rows.get(ordinal, Word.validLifetime)
     return valid === INFINITE

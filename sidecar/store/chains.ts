@@ -1,104 +1,111 @@
-// Bindings by the value of one attribute: value -> group -> doubly linked members, in link order.
+// Bindings by the value of one attribute: value -> ring of members, doubly linked in link order.
 //
-// Groups and not buckets of bindings, since one value may have a million members (a relay, a subnet): growing the
-// table moves groups only, and taking a member out is O(1).
-import type { KeyedHash } from './keyed-hash.ts'
+// One value may have a million members (a relay, a subnet), and nearly all may differ (hardware addresses): so only the
+// first member of each ring is in the hash table, growing it moves no others, and taking a member out is O(1).
 import { LinearHash } from './linear-hash.ts'
 import { Rows } from './rows.ts'
 
-const GROUP = { hash: 0, link: 1, first: 2, last: 3, members: 4 } as const
-const MEMBER = { next: 0, previous: 1, group: 2 } as const
+const MEMBER = { hash: 0, bucket: 1, next: 2, previous: 3 } as const
+/** In the place of the link within a bucket: this member is not the first of its ring. */
+const FOLLOWER = 0xffffffff
+
+/** Somebody on his way along the chain of one value, told before a member leaves and after one has come. */
+export interface ChainWatcher {
+  readonly hash: number
+  readonly value: Uint8Array
+  /** May also come for members of another value that has the same hash. */
+  leaving(ordinal: number): void
+  joined(ordinal: number): void
+}
 
 export class Chains {
-  readonly #hash: KeyedHash
   readonly #hasValue: (ordinal: number, value: Uint8Array) => boolean
-  readonly #groups = new Rows(5)
-  readonly #table = new LinearHash(this.#groups, GROUP.hash, GROUP.link)
-  readonly #members = new Rows(3)
-  #groupCount = 0
-  #freeGroup = 0
+  readonly #members = new Rows(4)
+  readonly #table = new LinearHash(this.#members, MEMBER.hash, MEMBER.bucket)
+  readonly #watchers: ChainWatcher[] = []
 
   /** `hasValue` compares a stored binding's attribute; it is asked for members of chains only. */
-  constructor(hash: KeyedHash, hasValue: (ordinal: number, value: Uint8Array) => boolean) {
-    this.#hash = hash
+  constructor(hasValue: (ordinal: number, value: Uint8Array) => boolean) {
     this.#hasValue = hasValue
   }
 
-  /** Appends a binding to the chain of `value`; an empty value has none. */
-  add(ordinal: number, value: Uint8Array): void {
+  /** Appends a binding, which is in no chain, to the chain of `value`, whose hash is `hash`. */
+  add(ordinal: number, hash: number, value: Uint8Array): void {
     const members = this.#members
+    const first = this.first(hash, value)
     members.reach(ordinal)
-    if (value.length === 0) return
-    const groups = this.#groups
-    const group = this.#find(value) || this.#addGroup(this.#hash.of(value))
-    const last = groups.get(group, GROUP.last)
-    members.set(ordinal, MEMBER.group, group)
-    members.set(ordinal, MEMBER.previous, last)
-    members.set(ordinal, MEMBER.next, 0)
-    if (last === 0) groups.set(group, GROUP.first, ordinal)
-    else members.set(last, MEMBER.next, ordinal)
-    groups.set(group, GROUP.last, ordinal)
-    groups.set(group, GROUP.members, groups.get(group, GROUP.members) + 1)
+    if (first === 0) {
+      members.set(ordinal, MEMBER.next, ordinal)
+      members.set(ordinal, MEMBER.previous, ordinal)
+      this.#table.insert(hash, ordinal)
+    } else {
+      const last = members.get(first, MEMBER.previous)
+      members.set(ordinal, MEMBER.hash, hash)
+      members.set(ordinal, MEMBER.bucket, FOLLOWER)
+      members.set(ordinal, MEMBER.next, first)
+      members.set(ordinal, MEMBER.previous, last)
+      members.set(last, MEMBER.next, ordinal)
+      members.set(first, MEMBER.previous, ordinal)
+    }
+    for (const watcher of this.#watchers) {
+      if (watcher.hash === hash && this.#hasValue(ordinal, watcher.value)) watcher.joined(ordinal)
+    }
   }
 
   /** Takes a binding out of its chain, if it is in one. To be called before its attribute is overwritten. */
   remove(ordinal: number): void {
     const members = this.#members
-    const group = members.get(ordinal, MEMBER.group)
-    if (group === 0) return
-    const groups = this.#groups
+    members.cover(ordinal)
     const next = members.get(ordinal, MEMBER.next)
-    const previous = members.get(ordinal, MEMBER.previous)
-    if (previous === 0) groups.set(group, GROUP.first, next)
-    else members.set(previous, MEMBER.next, next)
-    if (next === 0) groups.set(group, GROUP.last, previous)
-    else members.set(next, MEMBER.previous, previous)
-    members.set(ordinal, MEMBER.group, 0)
-    const left = groups.get(group, GROUP.members) - 1
-    groups.set(group, GROUP.members, left)
-    if (left === 0) {
-      this.#table.remove(group)
-      groups.set(group, GROUP.link, this.#freeGroup)
-      this.#freeGroup = group
+    if (next === 0) return
+    const hash = members.get(ordinal, MEMBER.hash)
+    for (let i = this.#watchers.length - 1; i >= 0; i--) {
+      if (this.#watchers[i]!.hash === hash) this.#watchers[i]!.leaving(ordinal)
     }
+    const previous = members.get(ordinal, MEMBER.previous)
+    members.set(previous, MEMBER.next, next)
+    members.set(next, MEMBER.previous, previous)
+    members.set(ordinal, MEMBER.next, 0)
+    if (members.get(ordinal, MEMBER.bucket) === FOLLOWER) return
+    this.#table.remove(ordinal)
+    if (next !== ordinal) this.#table.insert(hash, next)
   }
 
   /** First binding with this value, 0 = none. */
-  first(value: Uint8Array): number {
-    const group = value.length === 0 ? 0 : this.#find(value)
-    return group === 0 ? 0 : this.#groups.get(group, GROUP.first)
-  }
-
-  next(ordinal: number): number {
-    return this.#members.get(ordinal, MEMBER.next)
-  }
-
-  /** How many bindings have this value. */
-  count(value: Uint8Array): number {
-    const group = value.length === 0 ? 0 : this.#find(value)
-    return group === 0 ? 0 : this.#groups.get(group, GROUP.members)
-  }
-
-  #find(value: Uint8Array): number {
-    const hash = this.#hash.of(value)
-    for (let group = this.#table.first(hash); group !== 0; group = this.#table.next(group)) {
-      if (this.#table.hashOf(group) !== hash) continue
-      if (this.#hasValue(this.#groups.get(group, GROUP.first), value)) return group
+  first(hash: number, value: Uint8Array): number {
+    for (let at = this.#table.first(hash); at !== 0; at = this.#table.next(at)) {
+      if (this.#table.hashOf(at) === hash && this.#hasValue(at, value)) return at
     }
     return 0
   }
 
-  #addGroup(hash: number): number {
-    let group = this.#freeGroup
-    if (group !== 0) this.#freeGroup = this.#groups.get(group, GROUP.link)
-    else {
-      group = ++this.#groupCount
-      this.#groups.reach(group)
-    }
-    this.#groups.set(group, GROUP.first, 0)
-    this.#groups.set(group, GROUP.last, 0)
-    this.#groups.set(group, GROUP.members, 0)
-    this.#table.insert(hash, group)
-    return group
+  /** Last one of the chain that begins with `first`. */
+  last(first: number): number {
+    return this.#members.get(first, MEMBER.previous)
+  }
+
+  /** The one after a member, 0 = it is the last. */
+  next(ordinal: number): number {
+    const next = this.#members.get(ordinal, MEMBER.next)
+    return this.#members.get(next, MEMBER.bucket) === FOLLOWER ? next : 0
+  }
+
+  /** The one before a member; before the first comes the last. */
+  previous(ordinal: number): number {
+    return this.#members.get(ordinal, MEMBER.previous)
+  }
+
+  watch(watcher: ChainWatcher): void {
+    this.#watchers.push(watcher)
+  }
+
+  unwatch(watcher: ChainWatcher): void {
+    const at = this.#watchers.indexOf(watcher)
+    if (at >= 0) this.#watchers.splice(at, 1)
+  }
+
+  /** Octets held, for measurements. */
+  get octets(): number {
+    return this.#members.octets + this.#table.octets
   }
 }

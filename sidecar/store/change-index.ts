@@ -99,7 +99,24 @@ export class ChangeIndex {
    * `take` must not change the index. Returns the number up to which all has been looked at.
    */
   scan(after: ChangeNumber, limit: number, visit: number, take: (ordinal: number) => void): ChangeNumber {
+    if (limit === 0) return after
     let taken = 0
+    return this.walk(after, this.#newest, visit, (ordinal) => {
+      take(ordinal)
+      return ++taken < limit
+    })
+  }
+
+  /**
+   * Calls `take` for each entry above `after` and not above `through`, in order, until it says no or `visit` slots were
+   * looked at. `take` must not change the index. Returns the number up to which all has been looked at.
+   */
+  walk(
+    after: ChangeNumber,
+    through: ChangeNumber,
+    visit: number,
+    take: (ordinal: number) => boolean,
+  ): ChangeNumber {
     let visited = 0
     for (let at = Math.max(0, this.#below(after + 1)); at < this.#segments.length; at++) {
       const segment = this.#segments[at]!
@@ -110,15 +127,15 @@ export class ChangeIndex {
           ? Math.min(DENSE, this.#newest - segment.base + 1)
           : ordinals.length
       for (let slot = segment.slotFrom(after + 1); slot < end; slot++) {
-        if (taken === limit || visited === visit) return segment.numberAt(slot) - 1
+        const number = segment.numberAt(slot)
+        if (number > through) return through
+        if (visited === visit) return number - 1
         visited++
         const ordinal = ordinals[slot]!
-        if (ordinal === 0) continue
-        take(ordinal)
-        taken++
+        if (ordinal !== 0 && !take(ordinal)) return number
       }
     }
-    return this.#newest
+    return through
   }
 
   /**

@@ -22,44 +22,102 @@ const MAX_HOPS = 33
 
 /** `relay` is stored relay data, see {@link BindingData.relay}. */
 export function relaySelectors(family: Family, relay: Uint8Array): RelaySelectors {
-  const relayIds: Uint8Array[] = []
-  const remoteIds: Uint8Array[] = []
-  if (family === 4) scanSuboptions(relay, relayIds, remoteIds)
-  else scanHops(relay, relayIds, remoteIds)
-  return { relayIds, remoteIds }
+  const relayIds = new Spans()
+  const remoteIds = new Spans()
+  findRelaySelectors(family, relay, 0, relay.length, relayIds, remoteIds)
+  const cut = ({ count, starts, ends }: Spans): Uint8Array[] =>
+    Array.from({ length: count }, (_, i) => relay.subarray(starts[i], ends[i]))
+  return { relayIds: cut(relayIds), remoteIds: cut(remoteIds) }
 }
 
-function scanSuboptions(relay: Uint8Array, relayIds: Uint8Array[], remoteIds: Uint8Array[]): void {
-  let at = 0
-  while (at + 2 <= relay.length) {
-    const code = relay[at]!
-    const end = at + 2 + relay[at + 1]!
-    if (end > relay.length) return
+/** Where values lie in a stretch of octets; made once and filled again and again. */
+export class Spans {
+  /** Values that are alike are noted once, and no more than this many. */
+  readonly #distinct: number
+  readonly starts: number[] = []
+  readonly ends: number[] = []
+  count = 0
+
+  constructor(distinct = 0) {
+    this.#distinct = distinct
+  }
+
+  add(octets: Uint8Array, start: number, end: number): void {
+    if (this.#distinct > 0) {
+      if (this.count === this.#distinct) return
+      for (let i = 0; i < this.count; i++) {
+        if (sameSpan(octets, this.starts[i]!, this.ends[i]!, start, end)) return
+      }
+    }
+    this.starts[this.count] = start
+    this.ends[this.count++] = end
+  }
+}
+
+function sameSpan(octets: Uint8Array, start: number, end: number, from: number, to: number): boolean {
+  if (end - start !== to - from) return false
+  for (let i = start, j = from; i < end; i++, j++) if (octets[i] !== octets[j]) return false
+  return true
+}
+
+/** As {@link relaySelectors}, for relay data that lies from `from` to `to` in `octets`, without making anything. */
+export function findRelaySelectors(
+  family: Family,
+  octets: Uint8Array,
+  from: number,
+  to: number,
+  relayIds: Spans,
+  remoteIds: Spans,
+): void {
+  relayIds.count = 0
+  remoteIds.count = 0
+  if (family === 4) scanSuboptions(octets, from, to, relayIds, remoteIds)
+  else scanHops(octets, from, to, relayIds, remoteIds)
+}
+
+function scanSuboptions(
+  octets: Uint8Array,
+  from: number,
+  to: number,
+  relayIds: Spans,
+  remoteIds: Spans,
+): void {
+  let at = from
+  while (at + 2 <= to) {
+    const code = octets[at]!
+    const end = at + 2 + octets[at + 1]!
+    if (end > to) return
     // RFC 3046 gives each suboption once; of a repeated one the first counts.
-    if (code === SUBOPTION_RELAY_ID && relayIds.length === 0) relayIds.push(relay.subarray(at + 2, end))
-    if (code === SUBOPTION_REMOTE_ID && remoteIds.length === 0) remoteIds.push(relay.subarray(at + 2, end))
+    if (code === SUBOPTION_RELAY_ID && relayIds.count === 0) relayIds.add(octets, at + 2, end)
+    if (code === SUBOPTION_REMOTE_ID && remoteIds.count === 0) remoteIds.add(octets, at + 2, end)
     at = end
   }
 }
 
-function scanHops(relay: Uint8Array, relayIds: Uint8Array[], remoteIds: Uint8Array[]): void {
+function scanHops(octets: Uint8Array, from: number, to: number, relayIds: Spans, remoteIds: Spans): void {
   // RFC 5007 section 4.1.2.4: peer-address, then the Relay-forward message as the server received it.
-  let message = relay.subarray(16)
+  let start = from + 16
+  let stop = to
   for (let hop = 0; hop < MAX_HOPS; hop++) {
-    if (message.length < RELAY_HEADER || message[0] !== RELAY_FORW) return
-    let inner: Uint8Array | undefined
-    let at = RELAY_HEADER
-    while (at + 4 <= message.length) {
-      const code = (message[at]! << 8) | message[at + 1]!
-      const end = at + 4 + ((message[at + 2]! << 8) | message[at + 3]!)
-      if (end > message.length) break
-      if (code === OPTION_RELAY_ID) relayIds.push(message.subarray(at + 4, end))
-      else if (code === OPTION_REMOTE_ID) remoteIds.push(message.subarray(at + 4, end))
-      else if (code === OPTION_RELAY_MSG) inner ??= message.subarray(at + 4, end)
+    if (stop - start < RELAY_HEADER || octets[start] !== RELAY_FORW) return
+    let inner = 0
+    let innerEnd = 0
+    let at = start + RELAY_HEADER
+    while (at + 4 <= stop) {
+      const code = (octets[at]! << 8) | octets[at + 1]!
+      const end = at + 4 + ((octets[at + 2]! << 8) | octets[at + 3]!)
+      if (end > stop) break
+      if (code === OPTION_RELAY_ID) relayIds.add(octets, at + 4, end)
+      else if (code === OPTION_REMOTE_ID) remoteIds.add(octets, at + 4, end)
+      else if (code === OPTION_RELAY_MSG && inner === 0) {
+        inner = at + 4
+        innerEnd = end
+      }
       at = end
     }
-    if (inner === undefined) return
-    message = inner
+    if (inner === 0) return
+    start = inner
+    stop = innerEnd
   }
 }
 

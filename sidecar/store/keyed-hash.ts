@@ -13,14 +13,15 @@ export class KeyedHash {
     this.#k1 = view.getUint32(4, true) | 0
   }
 
-  /** Hash of the first `length` octets. */
-  of(data: Uint8Array, length: number = data.length): number {
+  /** Hash of `length` octets from `from` on. */
+  of(data: Uint8Array, length: number = data.length, from = 0): number {
     let v0 = this.#k0
     let v1 = this.#k1
     let v2 = 0x6c796765 ^ v0
     let v3 = 0x74656462 ^ v1
-    const whole = length & ~3
-    for (let i = 0; i < whole; i += 4) {
+    const end = from + length
+    const whole = from + (length & ~3)
+    for (let i = from; i < whole; i += 4) {
       const m = data[i]! | (data[i + 1]! << 8) | (data[i + 2]! << 16) | (data[i + 3]! << 24)
       v3 ^= m
       v0 = (v0 + v1) | 0
@@ -36,7 +37,7 @@ export class KeyedHash {
       v0 ^= m
     }
     let last = length << 24
-    for (let i = whole; i < length; i++) last |= data[i]! << (8 * (i - whole))
+    for (let i = whole; i < end; i++) last |= data[i]! << (8 * (i - whole))
     v3 ^= last
     for (let round = 0; round < 4; round++) {
       v0 = (v0 + v1) | 0

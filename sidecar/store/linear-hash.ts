@@ -25,6 +25,11 @@ export class LinearHash {
     return this.#size
   }
 
+  /** Octets of the table itself, without the rows. */
+  get octets(): number {
+    return this.#heads.length * SEGMENT * 4
+  }
+
   /** First row in the bucket of `hash`, 0 = none. Go on with {@link next}; rows of other hashes are in it too. */
   first(hash: number): number {
     const bucket = this.#bucket(hash)

@@ -10,7 +10,7 @@ import {
   type UnixSeconds,
 } from '../binding.ts'
 import { BindingTable, checkRecord, Flag, Word } from './binding-table.ts'
-import { Chains } from './chains.ts'
+import { BulkScans } from './bulk-scan.ts'
 import { ChangeIndex } from './change-index.ts'
 import { sameSelectors, selectorKey } from './indexes.ts'
 import { KeyedHash } from './keyed-hash.ts'
@@ -22,12 +22,10 @@ import {
   pruneReason,
   type Retention,
 } from './retention.ts'
-import type { Change, ChangeBatch } from './store.ts'
+import { ALL_CHAINS, SelectorChains } from './selector-chains.ts'
+import type { BulkScan, BulkScanOptions, BulkSelector, Change, ChangeBatch } from './store.ts'
 import { Unwritten } from './unwritten.ts'
 import { BindingView } from './view.ts'
-
-/** Index of clientId among the octet fields. */
-const CLIENT_ID = 1
 
 // Bounds of one call, so that none holds the event loop for more than a few milliseconds.
 const DEFAULT_VISIT = 16_384
@@ -44,16 +42,6 @@ export interface MemoryOptions {
   readonly hash?: KeyedHash
 }
 
-/** A scan over all bindings by ordinal; see {@link Memory.openScan}. */
-export interface BindingScan {
-  /**
-   * The next bindings, at most `limit`, after at most `visit` records looked at. Every binding that is there from the
-   * opening of the scan to its end comes exactly once, whatever changes meanwhile; it comes as it is when it is read.
-   */
-  next(limit: number, visit?: number): { readonly bindings: readonly Binding[]; readonly done: boolean }
-  close(): void
-}
-
 export class Memory {
   readonly family: Family
   readonly table: BindingTable
@@ -62,10 +50,13 @@ export class Memory {
   #retention: Retention
   readonly #onPrunedByCount: () => void
   readonly #hash: KeyedHash
-  readonly #byClientId: Chains
+  readonly chains: SelectorChains
+  readonly #scans: BulkScans
   /** Departures by address and selecting values. */
   readonly #departures: LinearHash
   readonly #counts = new Map<BindingState, number>()
+  /** How many bindings there are of each prefix length. */
+  readonly #lengths = new Uint32Array(256)
   #endedBindings = 0
   #newestAt: LogicalSeconds = 0
   #prunedThrough: ChangeNumber = 0
@@ -86,9 +77,8 @@ export class Memory {
     this.table = new BindingTable(family, this.#hash)
     this.unwritten = new Unwritten(this.table)
     this.#departures = new LinearHash(this.table.rows, Word.hash, Word.link)
-    this.#byClientId = new Chains(this.#hash, (ordinal, value) =>
-      this.table.hasOctets(ordinal, CLIENT_ID, value),
-    )
+    this.chains = new SelectorChains(this.table, this.#hash)
+    this.#scans = new BulkScans(this)
     for (const state of Object.values(BindingState)) this.#counts.set(state, 0)
   }
 
@@ -122,19 +112,25 @@ export class Memory {
     checkRecord(data)
     const { table, index } = this
     let ordinal = table.find(data.address)
-    let chained = false
+    let relink = ALL_CHAINS
     if (ordinal === 0) {
       if (this.#departures.size > 0) this.#dropDeparture(data)
-      ordinal = table.allocate(data.address, 0)
+      ordinal = this.#allocate(data.address, 0)
       table.enter(ordinal, data.address)
       this.#count(data.state, 1)
+      this.#lengths[data.prefixLength]!++
     } else {
-      chained = table.hasOctets(ordinal, CLIENT_ID, data.clientId)
-      if (!chained) this.#byClientId.remove(ordinal)
+      relink = this.chains.differing(ordinal, data)
+      const number = table.changeNumber(ordinal)
+      this.#scans.moving(ordinal, number)
       const state = table.state(ordinal)
-      if (this.#keepsSelectors(ordinal, data, chained)) index.clear(table.changeNumber(ordinal))
+      // Nearly every change is a renewal, in which nothing differs. What does may still select alike.
+      if (relink === 0 || sameSelectors(this.family, table.read(ordinal), data)) index.clear(number)
       else {
         this.#dropDeparture(data)
+        this.#lengths[table.prefixLength(ordinal)]!--
+        this.#lengths[data.prefixLength]!++
+        this.chains.unlink(ordinal, relink)
         this.#depart(ordinal, data, at)
       }
       if (state !== data.state) {
@@ -143,7 +139,7 @@ export class Memory {
       }
     }
     table.write(ordinal, data)
-    if (!chained) this.#byClientId.add(ordinal, data.clientId)
+    if (relink !== 0) this.chains.link(ordinal, relink)
     this.#newestAt = at
     const number = index.newest + 1
     table.setChange(ordinal, number, at)
@@ -155,7 +151,7 @@ export class Memory {
   heldBy(clientId: Uint8Array, visit: number = Number.POSITIVE_INFINITY): Binding[] {
     const held: Binding[] = []
     let visited = 0
-    for (let at = this.#byClientId.first(clientId); at !== 0; at = this.#byClientId.next(at)) {
+    for (let at = this.chains.firstOfClient(clientId); at !== 0; at = this.chains.nextOfClient(at)) {
       if (visited++ >= visit) break
       if (this.table.state(at) === BindingState.active) held.push(this.table.read(at))
     }
@@ -175,23 +171,31 @@ export class Memory {
     return this.#departures.size
   }
 
-  /** All bindings, in no set order. To be closed, also when it is not read to its end. */
-  openScan(): BindingScan {
+  /** See BulkStore.openBulkScan(). */
+  openBulkScan(selector: BulkSelector, options: BulkScanOptions = {}): BulkScan | undefined {
+    return this.#scans.openScan(selector, options)
+  }
+
+  /** How many scans for Bulk queries are open. */
+  get bulkScans(): number {
+    return this.#scans.open
+  }
+
+  /** The binding of this address, and the delegated prefixes that contain it, the longest first. */
+  covering(address: Uint8Array): number[] {
     const { table } = this
-    const release = table.ordinals.hold()
-    const last = table.ordinals.last
-    let at = 1
-    return {
-      next: (limit, visit = SCAN_VISIT) => {
-        const bindings: Binding[] = []
-        const end = Math.min(last, at + visit - 1)
-        for (; at <= end && bindings.length < limit; at++) {
-          if (table.isBinding(at)) bindings.push(table.read(at))
-        }
-        return { bindings, done: at > last }
-      },
-      close: release,
+    const found: number[] = []
+    const exact = table.find(address)
+    if (exact !== 0 && table.prefixLength(exact) === 0) found.push(exact)
+    const start = Uint8Array.from(address)
+    for (let length = 8 * address.length; length > 0; length--) {
+      // In order of length, so each step takes off one bit more.
+      if (length < 8 * address.length) start[length >>> 3]! &= ~(0x80 >>> (length & 7))
+      if (this.#lengths[length] === 0) continue
+      const ordinal = table.find(start)
+      if (ordinal !== 0 && table.prefixLength(ordinal) === length) found.push(ordinal)
     }
+    return found
   }
 
   // ---- the change index
@@ -346,7 +350,8 @@ export class Memory {
       return true
     }
     table.enter(ordinal, address)
-    this.#byClientId.add(ordinal, table.octets(ordinal, CLIENT_ID))
+    this.chains.link(ordinal, ALL_CHAINS)
+    this.#lengths[table.prefixLength(ordinal)]!++
     this.#count(table.state(ordinal), 1)
     table.noteExpiry(ordinal)
     return true
@@ -365,22 +370,10 @@ export class Memory {
 
   // ---- departures
 
-  #keepsSelectors(ordinal: number, data: BindingData, sameClientId: boolean): boolean {
-    const { table } = this
-    const chunk = table.rows.chunk(ordinal)
-    const at = table.rows.offset(ordinal)
-    // Nearly every change is a renewal: compared where it lies. What differs here may still select alike.
-    if (
-      sameClientId &&
-      chunk[at + Word.subnetId] === data.subnetId &&
-      ((chunk[at + Word.kind]! >>> 16) & 0xff) === data.prefixLength &&
-      (chunk[at + Word.flags]! & 0xffff) === data.hardwareType &&
-      table.hasOctets(ordinal, 0, data.hardwareAddress) &&
-      table.hasOctets(ordinal, 3, data.relay)
-    ) {
-      return true
-    }
-    return sameSelectors(this.family, table.read(ordinal), data)
+  #allocate(address: Uint8Array, kind: 0 | typeof Flag.departure): number {
+    const ordinal = this.table.allocate(address, kind)
+    this.#scans.allocated(ordinal)
+    return ordinal
   }
 
   /**
@@ -390,7 +383,7 @@ export class Memory {
    */
   #depart(ordinal: number, next: BindingData, at: LogicalSeconds): void {
     const { table, index } = this
-    const departure = table.allocate(next.address, Flag.departure)
+    const departure = this.#allocate(next.address, Flag.departure)
     const number = table.changeNumber(ordinal)
     const active = table.state(ordinal) === BindingState.active
     table.move(ordinal, departure)
@@ -439,7 +432,8 @@ export class Memory {
 
   #removeBinding(ordinal: number): void {
     this.table.leave(ordinal)
-    this.#byClientId.remove(ordinal)
+    this.chains.unlink(ordinal, ALL_CHAINS)
+    this.#lengths[this.table.prefixLength(ordinal)]!--
     this.#count(this.table.state(ordinal), -1)
     this.#remove(ordinal)
   }

@@ -14,10 +14,17 @@ import { type ClockStep, LogicalClock } from './clock.ts'
 import { Disk, NEVER_FOLLOWED } from './disk.ts'
 import { classicLevel, type Level } from './level.ts'
 import { load } from './load.ts'
-import { type BindingScan, Memory } from './memory.ts'
+import { Memory } from './memory.ts'
 import type { StoreState } from './record.ts'
 import type { Retention } from './retention.ts'
-import type { BindingStore, ChangeBatch, FeedPosition } from './store.ts'
+import type {
+  BulkScan,
+  BulkScanOptions,
+  BulkSelector,
+  BulkStore,
+  ChangeBatch,
+  FeedPosition,
+} from './store.ts'
 import { damaged, StoreError } from './store-error.ts'
 import type { BindingView } from './view.ts'
 
@@ -157,8 +164,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   }
 }
 
-/** The store: {@link BindingStore} in memory, with the disk behind it. */
-export class Store implements BindingStore {
+/** The store: {@link BulkStore} in memory, with the disk behind it. */
+export class Store implements BulkStore {
   readonly family: Family
   readonly path: string
   readonly openReport: OpenReport
@@ -221,9 +228,13 @@ export class Store implements BindingStore {
     return this.#memory.seek(view, address)
   }
 
-  /** All bindings in slices, in no set order; see {@link BindingScan}. */
-  openScan(): BindingScan {
-    return this.#memory.openScan()
+  openBulkScan(selector: BulkSelector, options?: BulkScanOptions): BulkScan | undefined {
+    return this.#memory.openBulkScan(selector, options)
+  }
+
+  /** How many scans for Bulk queries are open. */
+  get bulkScans(): number {
+    return this.#memory.bulkScans
   }
 
   get newestChange(): ChangeNumber {

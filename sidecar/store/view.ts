@@ -18,7 +18,7 @@ export class BindingView implements Binding {
     return this.#table.address(this.ordinal)
   }
   get prefixLength(): number {
-    return (this.#table.rows.get(this.ordinal, Word.kind) >>> 16) & 0xff
+    return this.#table.prefixLength(this.ordinal)
   }
   get state(): BindingState {
     return this.#table.state(this.ordinal)

@@ -110,11 +110,13 @@ export class FollowedCore {
   /** The store holds exactly the leases that are in force in the core. */
   agrees(): void {
     const stored: string[] = []
-    const scan = this.store.openScan()
+    const scan = this.store.openBulkScan({ by: 'all' })!
     for (let done = false; !done; ) {
       const slice = scan.next(10_000)
-      for (const binding of slice.bindings)
-        if (binding.state === BindingState.active) stored.push(told(binding))
+      for (const change of slice.changes) {
+        if (change.kind === 'binding' && change.binding.state === BindingState.active)
+          stored.push(told(change.binding))
+      }
       done = slice.done
     }
     scan.close()

@@ -123,14 +123,15 @@ test('chains hold the members of each value in link order', () => {
       fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.nat(8)), { maxLength: 400 }),
       (steps) => {
         const values = new Map<number, Uint8Array>()
-        const chains = new Chains(new KeyedHash(), (ordinal, value) =>
-          Buffer.from(values.get(ordinal)!).equals(value),
-        )
+        const chains = new Chains((ordinal, value) => Buffer.from(values.get(ordinal)!).equals(value))
+        // Two values share each hash.
+        const hashOf = (value: Uint8Array): number => value.length >>> 1
         const model = new Map<string, number[]>()
         for (const [ordinal, choice] of steps) {
-          // 0 is the empty value, which has no chain; 8 only takes out.
+          // 8 only takes out.
           const old = values.get(ordinal)
           if (old !== undefined) {
+            chains.remove(ordinal)
             chains.remove(ordinal)
             const members = model.get(Buffer.from(old).toString('hex'))!
             members.splice(members.indexOf(ordinal), 1)
@@ -139,16 +140,20 @@ test('chains hold the members of each value in link order', () => {
           if (choice === 8) continue
           const value = new Uint8Array(choice).fill(choice)
           values.set(ordinal, value)
-          chains.add(ordinal, value)
+          chains.add(ordinal, hashOf(value), value)
           const key = Buffer.from(value).toString('hex')
           model.set(key, [...(model.get(key) ?? []), ordinal])
         }
         for (const [key, members] of model) {
           const value = Buffer.from(key, 'hex')
           const found: number[] = []
-          for (let at = chains.first(value); at !== 0; at = chains.next(at)) found.push(at)
-          assert.deepEqual(found, key === '' ? [] : members)
-          assert.equal(chains.count(value), found.length)
+          const first = chains.first(hashOf(value), value)
+          for (let at = first; at !== 0; at = chains.next(at)) found.push(at)
+          assert.deepEqual(found, members)
+          for (const [i, member] of members.entries()) {
+            assert.equal(chains.previous(member), members.at(i - 1))
+          }
+          if (first !== 0) assert.equal(chains.last(first), members.at(-1))
         }
       },
     ),
