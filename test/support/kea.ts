@@ -224,7 +224,7 @@ export class Kea {
   }
 
   /** The newest row of each lease in the lease file. */
-  leases(): LeaseRow[] {
+  leases(): readonly LeaseRow[] {
     return readLeaseFile(this.leaseFile)
   }
 

@@ -1,6 +1,6 @@
 /** Reads Kea's lease files (memfile back end): an account of the leases that owes nothing to our own code. */
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 
 /** A row of a lease file, v4 or v6. What the family does not have is empty or 0. */
 export interface LeaseRow {
@@ -33,7 +33,21 @@ const infinite = 0xffff_ffff
  * The newest row of each lease, from the file and from those that Kea's lease file cleanup leaves beside it, in the
  * order in which Kea itself reads them. Leases that Kea deleted are left out; a last line still being written too.
  */
-export function readLeaseFile(path: string): LeaseRow[] {
+export function readLeaseFile(path: string): readonly LeaseRow[] {
+  const stamp = [path, `${path}.1`, `${path}.2`, `${path}.completed`].map(stampOf).join(' ')
+  if (lastRead?.path !== path || lastRead.stamp !== stamp) lastRead = { path, stamp, rows: readRows(path) }
+  return lastRead.rows
+}
+
+/** What was read last: a test that waits asks again and again, and a large file takes a second to read. */
+let lastRead: { path: string; stamp: string; rows: readonly LeaseRow[] } | undefined
+
+function stampOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat ? `${stat.ino}:${stat.size}:${stat.mtimeMs}` : '-'
+}
+
+function readRows(path: string): LeaseRow[] {
   const newest = new Map<string, LeaseRow>()
   const completed = read(`${path}.completed`)
   const older = completed === undefined ? [read(`${path}.2`), read(`${path}.1`)] : [completed]

@@ -19,6 +19,7 @@ export async function waitFor<T>(
   const deadline = performance.now() + timeout
   let pause = 5
   for (;;) {
+    const asked = performance.now()
     let cause: unknown
     try {
       const result = await condition()
@@ -31,7 +32,8 @@ export async function waitFor<T>(
       const because = cause instanceof Error ? `: ${cause.message}` : ''
       throw new Error(`waited ${timeout / 1000} s for ${what}${because}`, { cause })
     }
-    await sleep(pause)
+    // A condition that costs much is asked rarely: what it waits for needs the processor too.
+    await sleep(Math.max(pause, 4 * (performance.now() - asked)))
     pause = Math.min(pause * 2, 100)
   }
 }
