@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { BindingState, Origin } from '../../sidecar/binding.ts'
-import { FeedErrorCode } from '../../sidecar/feed/events.ts'
+import { FeedErrorCode, Operation } from '../../sidecar/feed/events.ts'
 import { Driver } from './driver.ts'
 import { ipv4, leaseRow } from './model-hook.ts'
 
@@ -212,6 +212,31 @@ describe('a walk', () => {
     driver.reply(early)
     driver.settle()
     assert.deepEqual(driver.store.get(ipv4(2))?.hardwareAddress, leaseRow(ipv4(2), 12).hardwareAddress)
+  })
+
+  it('asks anew for a page that took so long that too many addresses had events meanwhile', () => {
+    const driver = inStep(1)
+    driver.follower.requestWalk('test', driver.now)
+    driver.collect()
+    const page = driver.hook.answer(driver.requests.shift()!)
+    // 192.0.2.1 goes, and then more addresses have events than are kept apart.
+    driver.hook.remove(ipv4(1))
+    for (let i = 0; i < 65_536; i++) {
+      driver.hook.event({
+        kind: 'change',
+        operation: Operation.delete,
+        lease: leaseRow(Uint8Array.of(10, 0, i >> 8, i & 0xff), 1),
+        origin: Origin.unknown,
+        packet: undefined,
+      })
+    }
+    driver.deliver()
+    driver.reply(page)
+    assert.equal(stateOf(driver, 1), BindingState.reset, 'the page still shows it')
+    assert.equal(driver.requests.at(-1)?.body.kind, 'page')
+    driver.settle()
+    assert.equal(stateOf(driver, 1), BindingState.reset)
+    assert.equal(driver.follower.status(driver.now).walkPending, false)
   })
 
   it('does not wait for events that were overwritten', () => {
