@@ -96,7 +96,7 @@ export class FeedFollower {
 
   /** Kea's clock, Unix seconds; undefined until Kea has been heard. */
   keaNow(): UnixSeconds | undefined {
-    return this.#follower.keaNow(performance.now())
+    return this.#follower.keaNow(performance.now(), Date.now())
   }
 
   status(): FeedStatus {

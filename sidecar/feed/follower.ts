@@ -201,9 +201,12 @@ export class Follower {
     this.#progress.output({ kind: 'request', request })
   }
 
-  /** Kea's clock, Unix seconds; undefined until it has been heard. */
-  keaNow(now: number): UnixSeconds | undefined {
-    return this.#keaClock.now(now)
+  /**
+   * Kea's clock, Unix seconds; undefined until it has been heard.
+   * @param wall this host's clock, Unix milliseconds
+   */
+  keaNow(now: number, wall?: number): UnixSeconds | undefined {
+    return this.#keaClock.now(now, wall)
   }
 
   status(now: number): FeedStatus {

@@ -1,13 +1,21 @@
-// Kea's clock, as the feed carries it: the newest reading plus what has passed since on a clock that never steps.
+// Kea's clock, as the feed carries it, beside a clock here that never steps.
+//
+// A message tells an old time when it has waited: for a moment in a queue, for hours when this process was stopped. So a
+// reading ahead of what was expected is believed at once, and one behind it only when readings have stayed behind, in step,
+// for a while: that is a clock that went back, and not a queue that is being emptied.
 import type { UnixSeconds } from '../binding.ts'
 
-/** A message that waited in a queue brings an old reading. Further back than this is a step of Kea's clock. */
-const JITTER_MS = 2000
+/** Milliseconds that readings must stay behind until they are believed; Kea is heard each second. */
+const STAYS_BEHIND_MS = 3000
+/** Readings that gain this much on the clock here, in milliseconds, come from a queue that is being emptied. */
+const GAINS_MS = 500
+/** Two clocks that differ by less, in milliseconds, are taken for one: what differs is the way of the messages. */
+const SAME_CLOCK_MS = 1500
 
 export class KeaClock {
-  #reading = 0
-  #heardAt = 0
-  #heard = false
+  /** Kea's clock minus the monotonic one. */
+  #offset: number | undefined
+  #behind: { readonly since: number; readonly first: number; best: number } | undefined
 
   /**
    * @param clock Kea's clock in the message, Unix milliseconds
@@ -15,17 +23,33 @@ export class KeaClock {
    * @returns by how many milliseconds Kea's clock has gone back
    */
   hear(clock: number, monotonic: number): number {
-    const expected = this.#heard ? this.#reading + (monotonic - this.#heardAt) : clock
-    const back = Math.max(0, expected - clock)
-    if (back > 0 && back <= JITTER_MS) return 0
-    this.#reading = clock
-    this.#heardAt = monotonic
-    this.#heard = true
+    const offset = clock - monotonic
+    if (this.#offset === undefined || offset >= this.#offset) {
+      this.#offset = offset
+      this.#behind = undefined
+      return 0
+    }
+    const behind = this.#behind
+    if (behind === undefined || offset - behind.first > GAINS_MS) {
+      this.#behind = { since: monotonic, first: offset, best: offset }
+      return 0
+    }
+    behind.best = Math.max(behind.best, offset)
+    if (monotonic - behind.since < STAYS_BEHIND_MS) return 0
+    const back = this.#offset - behind.best
+    this.#offset = behind.best
+    this.#behind = undefined
     return back
   }
 
-  /** Undefined until Kea has been heard. */
-  now(monotonic: number): UnixSeconds | undefined {
-    return this.#heard ? Math.floor((this.#reading + (monotonic - this.#heardAt)) / 1000) : undefined
+  /**
+   * Kea's clock in whole seconds; undefined until Kea has been heard.
+   * @param wall the clock of this host, Unix milliseconds: where Kea's is the same but for the way of the messages, it is
+   *   that one, so that both turn to the next second at the same moment
+   */
+  now(monotonic: number, wall?: number): UnixSeconds | undefined {
+    if (this.#offset === undefined) return undefined
+    const kea = monotonic + this.#offset
+    return Math.floor((wall !== undefined && Math.abs(kea - wall) < SAME_CLOCK_MS ? wall : kea) / 1000)
   }
 }
