@@ -249,7 +249,7 @@ function matcher({ table, chains }: Scanned, selector: BulkSelector): (ordinal: 
       return () => true
     case 'hardware-address': {
       const { hardwareType, hardwareAddress } = selector
-      if (hardwareAddress.length === 0) return () => false
+      if (table.family !== 4 || hardwareAddress.length === 0) return () => false
       return (ordinal) =>
         (table.flags(ordinal) & 0xffff) === hardwareType &&
         table.hasOctets(ordinal, Field.hardwareAddress, hardwareAddress)
@@ -269,7 +269,7 @@ function matcher({ table, chains }: Scanned, selector: BulkSelector): (ordinal: 
       return remoteId.length === 0 ? () => false : (ordinal) => chains.hasRemoteId(ordinal, remoteId)
     }
     case 'subnets': {
-      const subnets = new Set(selector.subnetIds)
+      const subnets = new Set(table.family === 6 ? selector.subnetIds : [])
       return (ordinal) => subnets.has(table.rows.get(ordinal, Word.subnetId))
     }
     case 'address': {

@@ -11,6 +11,8 @@ export interface Choice {
   readonly relayId: string
   readonly remoteId: string
   readonly noise: string
+  /** Ids of a second relay (DHCPv6). */
+  readonly inner?: string
   readonly subnetId: number
   readonly prefixLength: number
   readonly state: BindingState
@@ -18,12 +20,13 @@ export interface Choice {
 }
 
 export function dataOf(family: Family, choice: Choice, since: number): BindingData {
-  const { address, client, relayId, remoteId, noise, subnetId, prefixLength, state, validLifetime } = choice
+  const { address, client, relayId, remoteId, noise, inner, subnetId, prefixLength, state, validLifetime } =
+    choice
   return bindingOf(family, address, {
     address: addressOf(family, address),
     hardwareAddress: family === 4 ? Uint8Array.of(client, 1) : Uint8Array.of(since),
     clientId: client === 0 ? new Uint8Array(0) : octets(`client-${client}`),
-    relay: relayOf(family, relayId, remoteId, noise),
+    relay: relayOf(family, relayId, remoteId, noise, inner),
     subnetId,
     prefixLength: family === 6 ? prefixLength : 0,
     state,
@@ -35,6 +38,7 @@ export function dataOf(family: Family, choice: Choice, since: number): BindingDa
 
 export interface ModelEntry {
   readonly departure: boolean
+  readonly choice: Choice
   readonly selectors: string
   readonly data: Record<string, unknown>
   readonly number: number
@@ -69,9 +73,9 @@ export class Model {
 
   put(choice: Choice, since: number, at: number): void {
     const prefixLength = this.family === 6 ? choice.prefixLength : 0
-    const selectors = [choice.client, choice.relayId, choice.remoteId, choice.subnetId, prefixLength].join(
-      '|',
-    )
+    const { client, relayId, remoteId, subnetId } = choice
+    const inner = this.family === 6 ? choice.inner : ''
+    const selectors = [client, relayId, remoteId, subnetId, prefixLength, inner ?? ''].join('|')
     const key = `${choice.address} ${selectors}`
     const data = plain(dataOf(this.family, choice, since))
     const old = this.bindings.get(choice.address)
@@ -94,7 +98,14 @@ export class Model {
           : {}),
       })
     }
-    this.bindings.set(choice.address, { departure: false, selectors, data, number: ++this.newest, at })
+    this.bindings.set(choice.address, {
+      departure: false,
+      choice,
+      selectors,
+      data,
+      number: ++this.newest,
+      at,
+    })
   }
 
   /** All of the change index, in order. */

@@ -14,8 +14,17 @@ export function addressOf(family: Family, i: number): Uint8Array {
   return address
 }
 
-/** Payload of option 82 (DHCPv4), or body of OPTION_LQ_RELAY_DATA (DHCPv6); empty ids are left out. */
-export function relayOf(family: Family, relayId: string, remoteId: string, noise = ''): Uint8Array {
+/**
+ * Payload of option 82 (DHCPv4), or body of OPTION_LQ_RELAY_DATA (DHCPv6); empty ids are left out. `inner`, where there is
+ * one, is both relay-id and remote-id of a second relay, nearer to the client; DHCPv6 alone.
+ */
+export function relayOf(
+  family: Family,
+  relayId: string,
+  remoteId: string,
+  noise = '',
+  inner = '',
+): Uint8Array {
   const parts: number[] = []
   if (family === 4) {
     for (const [code, text] of [
@@ -34,6 +43,11 @@ export function relayOf(family: Family, relayId: string, remoteId: string, noise
     [53, relayId],
   ] as const) {
     if (text !== '') parts.push(0, code, 0, text.length, ...octets(text))
+  }
+  if (inner !== '') {
+    const id = octets(inner)
+    const message = [12, 0, ...new Array(32).fill(3), 0, 53, 0, id.length, ...id, 0, 37, 0, id.length, ...id]
+    parts.push(0, 9, 0, message.length, ...message)
   }
   return Uint8Array.from(parts)
 }
