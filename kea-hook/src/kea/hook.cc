@@ -12,7 +12,6 @@
 
 #include <algorithm>
 
-#include "server_config.h"
 
 using isc::data::ConstElementPtr;
 using isc::data::Element;
@@ -151,7 +150,7 @@ void Hook::configured(const SrvConfigPtr& staged) {
     }
     started_ = false;
     ThreadContext::forgetAll();
-    high_availability_ = hasHighAvailability(staged);
+    high_availability_ = highAvailabilityOf(staged);
 
     const ExtendedInfo info = extendedInfoOf(family_, staged);
     if (info.without != 0) {
@@ -275,7 +274,7 @@ Origin Hook::originOf(Operation operation, const L& lease, Octets address, bool 
     }
     // Leases are written by packets, commands and timers, all on threads that are known by now, and by the
     // high-availability library's own threads, for the partner.
-    if (high_availability_ && !thread.answersPackets() && std::this_thread::get_id() != main_id_) {
+    if (high_availability_.loaded && !thread.answersPackets() && std::this_thread::get_id() != main_id_) {
         return Origin::partner;
     }
     return Origin::unknown;
@@ -382,10 +381,14 @@ void Hook::commandProcessed(const std::string& name, const ConstElementPtr& argu
         Origin origin = Origin::operator_command;
         if (sender && sender->getType() == Element::string && sender->stringValue() == "ha-partner") {
             origin = Origin::partner;
-        } else if (LEASE_FEED_KEA_VERSION < 30000 && high_availability_) {
+        } else if (LEASE_FEED_KEA_VERSION < 30000 && high_availability_.loaded) {
             // Here a partner's command does not say so. What comes by the high-availability library's own listener
-            // is the partner's; what comes on the main thread may be anybody's.
-            origin = std::this_thread::get_id() == main_id_ ? Origin::unknown : Origin::partner;
+            // is the partner's; without that listener, what comes on the main thread may be anybody's.
+            if (std::this_thread::get_id() != main_id_) {
+                origin = Origin::partner;
+            } else if (!high_availability_.own_threads) {
+                origin = Origin::unknown;
+            }
         }
         const std::vector<AddressOctets> addresses = addressesOf(arguments);
         if (dirty_) {

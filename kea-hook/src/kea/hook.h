@@ -20,6 +20,7 @@
 #include "main_thread.h"
 #include "packet_stash.h"
 #include "parameters.h"
+#include "server_config.h"
 #include "snapshot.h"
 
 namespace lease_feed {
@@ -104,7 +105,7 @@ private:
     std::unique_ptr<DirtyLeases> dirty_;
 
     bool watching_ = false;
-    bool high_availability_ = false;
+    HighAvailability high_availability_;
     std::atomic<bool> started_{false};
     unsigned retry_in_ = 0;
     std::atomic<bool> config_stale_{false};

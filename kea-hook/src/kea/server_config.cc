@@ -20,6 +20,8 @@
 #include "from_kea.h"
 
 using isc::asiolink::IOAddress;
+using isc::data::ConstElementPtr;
+using isc::data::Element;
 using isc::dhcp::ConstSrvConfigPtr;
 using isc::dhcp::IfaceMgr;
 using isc::dhcp::Lease;
@@ -33,13 +35,27 @@ namespace lease_feed {
 namespace {
 
 // A library of the configuration is a pair in Kea 2.6, a struct later.
-inline const std::string& nameOf(const std::pair<std::string, isc::data::ConstElementPtr>& library) {
+inline const std::string& nameOf(const std::pair<std::string, ConstElementPtr>& library) {
     return library.first;
 }
 
 template <typename Library>
 auto nameOf(const Library& library) -> decltype((library.libname_)) {
     return library.libname_;
+}
+
+inline const ConstElementPtr& parametersOf(const std::pair<std::string, ConstElementPtr>& library) {
+    return library.second;
+}
+
+template <typename Library>
+auto parametersOf(const Library& library) -> decltype((library.parameters_)) {
+    return library.parameters_;
+}
+
+bool isOff(const ConstElementPtr& map, const char* name) {
+    const ConstElementPtr value = map && map->getType() == Element::map ? map->get(name) : ConstElementPtr();
+    return value && value->getType() == Element::boolean && !value->boolValue();
 }
 
 // Holds the octets that a SubnetView points to.
@@ -225,13 +241,30 @@ bool isConfigurationTest(const ConstSrvConfigPtr& config) {
            access.find("universe=6 persist=false") != std::string::npos;
 }
 
-bool hasHighAvailability(const ConstSrvConfigPtr& config) {
+HighAvailability highAvailabilityOf(const ConstSrvConfigPtr& config) {
+    HighAvailability result;
     for (const auto& library : config->getHooksConfig().get()) {
-        if (nameOf(library).find("libdhcp_ha.") != std::string::npos) {
-            return true;
+        if (nameOf(library).find("libdhcp_ha.") == std::string::npos) {
+            continue;
+        }
+        result.loaded = true;
+        // Both are true where they are not given.
+        result.own_threads = !isOff(config->getDHCPMultiThreading(), "enable-multi-threading");
+        const ConstElementPtr parameters = parametersOf(library);
+        const ConstElementPtr relations =
+            parameters && parameters->getType() == Element::map ? parameters->get("high-availability") : ConstElementPtr();
+        if (!relations || relations->getType() != Element::list) {
+            continue;
+        }
+        for (const auto& relation : relations->listValue()) {
+            const ConstElementPtr threads =
+                relation->getType() == Element::map ? relation->get("multi-threading") : ConstElementPtr();
+            if (isOff(threads, "enable-multi-threading") || isOff(threads, "http-dedicated-listener")) {
+                result.own_threads = false;
+            }
         }
     }
-    return false;
+    return result;
 }
 
 }  // namespace lease_feed
