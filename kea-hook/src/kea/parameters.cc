@@ -26,7 +26,7 @@ constexpr std::size_t kMaxEndpoint = 100;  // sun_path has 108 octets, and "-syn
 
 enum class Type { boolean, integer, text, choice, addresses, codes, octets, network, name, queries };
 
-// One parameter. Everything about it is here, and only here.
+// One parameter. Everything about it is here, and only here; a test holds the README's table to it.
 struct Row {
     const char* name;
     Type type;
@@ -474,23 +474,6 @@ private:
     std::vector<ConfigProblem>& problems_;
 };
 
-const char* typeName(Type type) {
-    switch (type) {
-    case Type::boolean:
-        return "boolean";
-    case Type::integer:
-        return "integer";
-    case Type::addresses:
-        return "string or list";
-    case Type::codes:
-    case Type::octets:
-    case Type::queries:
-        return "list";
-    default:
-        return "string";
-    }
-}
-
 }  // namespace
 
 Config defaultConfig(Family family) {
@@ -504,23 +487,6 @@ Config parseConfig(Family family, const ConstElementPtr& parameters, std::vector
 
 std::string valueAndPlace(const ConfigProblem& problem) {
     return "value " + problem.value + (problem.place.empty() ? std::string() : " at " + problem.place);
-}
-
-std::vector<ParameterRow> parameterRows() {
-    std::vector<ParameterRow> result;
-    const auto add = [&result](const std::string& within, const std::vector<Row>& rows) {
-        for (const auto& row : rows) {
-            result.push_back({within + row.name, typeName(row.type), row.by_default});
-        }
-    };
-    add("requesters[].", kRequester);
-    add("requesters[].keepalive.", kKeepalive);
-    add("advanced.", kAdvanced);
-    add("tls.", kTls);
-    add("history.", kHistory);
-    add("", {kCapture});
-    add("feed.", kFeed);
-    return result;
 }
 
 }  // namespace lease_feed

@@ -37,12 +37,4 @@ Config parseConfig(Family family, const isc::data::ConstElementPtr& parameters, 
 /// "value 70000 at /etc/kea/kea-dhcp4.conf:12:33", for the log.
 std::string valueAndPlace(const ConfigProblem& problem);
 
-/// One row for the README's table; a test holds the two equal.
-struct ParameterRow {
-    std::string name;
-    std::string type;
-    std::string by_default;
-};
-std::vector<ParameterRow> parameterRows();
-
 }  // namespace lease_feed

@@ -1,0 +1,88 @@
+// What the hook's sources say once, and its README for people: held equal here.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parameters } from '../../sidecar/config.ts'
+import { packageRoot } from '../support/package-root.ts'
+
+const read = (file: string) => readFileSync(join(packageRoot, 'kea-hook', file), 'utf8')
+const readme = read('README.md')
+const table = read('src/kea/parameters.cc')
+const log = read('src/kea/log.h')
+
+function section(title: string): string {
+  const from = readme.indexOf(`\n## ${title}\n`)
+  assert.notEqual(from, -1, `README has no section ${title}`)
+  const to = readme.indexOf('\n## ', from + 4)
+  return readme.slice(from, to === -1 ? undefined : to)
+}
+
+function matches(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map((match) => match[1]!)
+}
+
+/** Names of one table of parameters.cc, each with what it stands within. */
+function rows(name: string, within: string): string[] {
+  const body = new RegExp(`> ${name} = \\{\\n([^;]*)\\n\\};`).exec(table)?.[1]
+  assert.ok(body, `parameters.cc has no table ${name}`)
+  return matches(body, /\{"([a-z-]+)", Type::/g).map((parameter) => within + parameter)
+}
+
+const known = [
+  'requesters',
+  ...rows('kRequester', 'requesters[].'),
+  ...rows('kKeepalive', 'requesters[].keepalive.'),
+  ...rows('kAdvanced', 'advanced.'),
+  ...rows('kTls', 'tls.'),
+  ...rows('kHistory', 'history.'),
+  'capture-options',
+  ...rows('kFeed', 'feed.'),
+]
+
+test("the README's table of parameters has every parameter of the hook, in order, and no other", () => {
+  assert.deepEqual(matches(section('Parameters'), /^\| `([^`]+)` \|/gm), known)
+})
+
+test('the hook and the sidecar know the same parameters of the requestor service', () => {
+  const service = known.filter((name) => !name.startsWith('feed.'))
+  assert.deepEqual(service.toSorted(), parameters.map((parameter) => parameter.name).toSorted())
+})
+
+test('the hook fills in the defaults that the sidecar has, wherever both name a number', () => {
+  for (const parameter of parameters) {
+    if (!/^\d+$/.test(parameter.byDefault)) continue
+    const name = parameter.name.split('.').at(-1)!
+    const inHook = new RegExp(`\\{"${name}", Type::integer, "(\\d+)"`).exec(table)?.[1]
+    assert.equal(inHook, parameter.byDefault, parameter.name)
+  }
+})
+
+test('every id that the hook logs has a paragraph in the README, and no other has one', () => {
+  const ids = matches(log, /X\((LEASE_FEED_[A-Z_]+),/g)
+  assert.ok(ids.length > 20)
+  assert.deepEqual(matches(section('Log messages'), /^\*\*(LEASE_FEED_[A-Z_]+)\*\*/gm), ids.toSorted())
+})
+
+test("the hook registers every id of the core's with Kea", () => {
+  const core = matches(read('src/core/log_ids.h'), /= "(LEASE_FEED_[A-Z_]+)"/g)
+  const registered = new Set(matches(log, /X\((LEASE_FEED_[A-Z_]+),/g))
+  assert.ok(core.length > 5)
+  assert.deepEqual(
+    core.filter((id) => !registered.has(id)),
+    [],
+  )
+})
+
+test('the library exports what callouts.cc and version.cc define, and nothing else', () => {
+  const exported = matches(read('src/kea/exports.map').split('local:')[0]!, /([a-z0-9_]+);/g)
+  const defined = [read('src/kea/callouts.cc'), read('src/kea/version.cc')].flatMap((source) =>
+    matches(source.slice(source.indexOf('extern "C" {')), /^int ([a-z0-9_]+)\(/gm),
+  )
+  assert.deepEqual(exported.toSorted(), defined.toSorted())
+})
+
+test('the README names every statistic', () => {
+  const set = matches(read('src/kea/hook.cc'), /set\("(lease-feed\.[a-z-]+)"/g)
+  assert.deepEqual(matches(section('Statistics'), /^\| `([^`]+)` \|/gm), set)
+})
