@@ -65,6 +65,7 @@ export class FamilyRuntime {
       listen: options.listen,
       requireTls: options.requireTls,
       indexTrusted: () => this.follower.status().indexTrusted,
+      walkPending: () => this.follower.status().walkPending,
       onConfig: ({ history }) => {
         store.retention = { seconds: history.retentionSeconds, maxEnded: history.maxEnded }
       },

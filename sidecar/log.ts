@@ -206,11 +206,12 @@ export const logLines = {
     (f) => `${f.count} connections ended: ${f.reason}`,
   ),
 
-  queryStarted: line<{ xid: string; query: string; since?: number }>(
+  queryStarted: line<{ xid: string; query: string; by?: string; since?: number; until?: number }>(
     'info',
     'query.started',
-    'A query was accepted.',
-    (f) => `${f.query} query started${f.since === undefined ? '' : ` with start time ${f.since}`}`,
+    'A query was accepted; `by` says what a Bulk query selects by.',
+    (f) =>
+      `${f.query} query${f.by === undefined ? '' : ` by ${f.by}`} started${f.since === undefined ? '' : ` with start time ${f.since}`}`,
   ),
   queryRefused: line<{ xid: string; query: string; status: string; reason: string }>(
     'warn',
@@ -230,11 +231,18 @@ export const logLines = {
     'The history does not reach back to the start time; the requestor has to fill the gap with a Bulk query.',
     (f) => `DataMissing sent: ${f.reason}`,
   ),
-  queryDone: line<{ xid: string; query: string; count: number }>(
+  queryDone: line<{
+    xid: string
+    query: string
+    by: string
+    count: number
+    messages: number
+    seconds: number
+  }>(
     'info',
     'query.done',
-    'All of the answer has been sent.',
-    (f) => `${f.query} query done, ${f.count} messages`,
+    'All of the answer to a Bulk query has been sent; `count` says how many addresses and prefixes it told of.',
+    (f) => `${f.query} query by ${f.by} done: ${f.count} addresses in ${f.messages} messages, ${f.seconds} s`,
   ),
   queryTerminated: line<{ xid: string; query: string; status: string; reason: string }>(
     'warn',

@@ -5,13 +5,13 @@ import type { ActiveChange, ChangeBatch, Input } from '../session/session-io.ts'
 import type { BindingStore, Change } from '../store/store.ts'
 
 /** Entries of the change index looked at in one slice: bounds the time of a slice that finds little. */
-const MAX_VISITED = 20_000
+export const MAX_VISITED = 20_000
 /** Octets of output a slice may lead to, roughly. */
-const MAX_SLICE_OCTETS = 64 * 1024
+export const MAX_SLICE_OCTETS = 64 * 1024
 /** Fixed part of a DHCPv4 message, and about what the options of a binding take beside its own octets. */
-const MESSAGE_OVERHEAD = 300
+export const MESSAGE_OVERHEAD = 300
 /** Other bindings of one client shown with a changed one; a client with more is told of them by their own changes. */
-const MAX_COMPANIONS = 256
+export const MAX_COMPANIONS = 256
 
 /** Bindings of one client looked at for companions; a client may hold any number. */
 const MAX_HELD_VISITED = 1024
@@ -101,7 +101,8 @@ export function readChanges(
   return { changes, through: read.through, atEnd: read.atEnd, newest, overtaken }
 }
 
-function withCompanions(store: BindingStore, linkOf: LinkOf, change: Change): ActiveChange {
+/** A change with all that a message about it needs. */
+export function withCompanions(store: BindingStore, linkOf: LinkOf, change: Change): ActiveChange {
   if (change.kind === 'binding') {
     return { ...change, companions: companionsOf(store, linkOf, change.binding) }
   }
@@ -128,7 +129,8 @@ function companionsOf(store: BindingStore, linkOf: LinkOf, about: BindingData): 
   return companions
 }
 
-function sizeOf(change: ActiveChange): number {
+/** About how many octets its message takes. */
+export function sizeOf(change: ActiveChange): number {
   const about = change.kind === 'binding' ? change.binding : change.departure
   return (
     MESSAGE_OVERHEAD +

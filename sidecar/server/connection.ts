@@ -1,9 +1,11 @@
 // One socket and its session: performs what the session decides, tells it what happened, and keeps its one timer.
 import type { Socket } from 'node:net'
+import type { LogicalSeconds } from '../binding.ts'
 import type { Requester } from '../config.ts'
 import { assertNever, codeOf, reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Action, ChangeBatch, Input, Moment, SessionNote } from '../session/session-io.ts'
+import type { Action, ChangeBatch, Input, Moment, ScanQuery, SessionNote } from '../session/session-io.ts'
+import type { OpenBulk } from './bulk-reader.ts'
 import { joined } from './join.ts'
 import type { Turns } from './turns.ts'
 
@@ -28,8 +30,22 @@ export interface ConnectionHost {
     waitedMs: number,
   ): Extract<Input, { type: 'opened' | 'terminate' }> | 'later'
   read(after: number, limit: number): ChangeBatch
+  /**
+   * Begins to look for what a Bulk query asks for; `later`: it cannot be said yet whether that can be done, ask again in a
+   * moment.
+   * @param waitedMs since it was asked first
+   */
+  openBulk(query: ScanQuery, requester: Requester, waitedMs: number): OpenedBulk | 'later'
   closed(connection: Connection): void
 }
+
+export type OpenedBulk =
+  | {
+      readonly bulk: OpenBulk
+      /** Second from which the index is complete. */
+      readonly horizon: LogicalSeconds
+    }
+  | { readonly refused: string }
 
 /** Milliseconds that a closing connection may take to hand over what was sent. */
 const CLOSE_MS = 5_000
@@ -58,6 +74,8 @@ export class Connection {
   #handling = false
   #closing = false
   #gone = false
+  /** By number; undefined while it is being opened. */
+  readonly #scans = new Map<number, OpenBulk | undefined>()
   #queryActive = false
   #caughtUp = false
   #bytes = 0
@@ -121,12 +139,17 @@ export class Connection {
 
   /** A mistake of ours that one requestor's query brings to light must not end the service of all others. */
   #ask(input: Input): readonly Action[] {
+    return this.#guarded(() => this.#session.handle(input, this.#host.moment())) ?? []
+  }
+
+  /** Undefined: it failed, and the connection is closed. */
+  #guarded<T>(work: () => T): T | undefined {
     try {
-      return this.#session.handle(input, this.#host.moment())
+      return work()
     } catch (error) {
       this.#log.sessionFailed({ error, stack: (error as Error)?.stack ?? '' })
       this.#close('internal error', true)
-      return []
+      return undefined
     }
   }
 
@@ -157,6 +180,21 @@ export class Connection {
           this.#tell({ type: 'batch', batch: this.#host.read(action.after, action.limit) })
         })
         return
+      case 'scan-open':
+        this.#scans.set(action.scan, undefined)
+        this.#host.turns.take(() => this.#openScan(action.scan, action.query, performance.now()), 'bulk')
+        return
+      case 'scan-next':
+        this.#host.turns.take(() => this.#readScan(action.scan, action.settled), 'bulk')
+        return
+      case 'scan-close':
+        this.#scans.get(action.scan)?.close()
+        this.#scans.delete(action.scan)
+        return
+      case 'reading':
+        if (action.on) this.#socket.resume()
+        else this.#socket.pause()
+        return
       case 'start-tls':
         // The listener refuses to run where TLS could be asked for (see RequestorService): no session gets here.
         this.#close('TLS is not available', true)
@@ -177,6 +215,34 @@ export class Connection {
     const answer = this.#host.open(since, this.requester, performance.now() - askedAt)
     if (answer !== 'later') this.#tell(answer)
     else setTimeout(() => this.#open(since, askedAt), OPEN_AGAIN_MS)
+  }
+
+  #openScan(scan: number, query: ScanQuery, askedAt: number): void {
+    if (!this.#scans.has(scan)) return
+    const opened = this.#guarded(() =>
+      this.#host.openBulk(query, this.requester, performance.now() - askedAt),
+    )
+    if (opened === undefined) return
+    if (opened === 'later') {
+      setTimeout(() => this.#openScan(scan, query, askedAt), OPEN_AGAIN_MS)
+    } else if ('refused' in opened) {
+      this.#tell({ type: 'scan-refused', scan, text: opened.refused })
+    } else {
+      this.#scans.set(scan, opened.bulk)
+      this.#tell({ type: 'scan-opened', scan, horizon: opened.horizon })
+    }
+  }
+
+  #readScan(scan: number, settled: readonly Uint8Array[]): void {
+    const bulk = this.#scans.get(scan)
+    if (bulk === undefined) return
+    const slice = this.#guarded(() => bulk.next(settled))
+    if (slice !== undefined) this.#tell({ type: 'slice', scan, slice })
+  }
+
+  #closeScans(): void {
+    for (const bulk of this.#scans.values()) bulk?.close()
+    this.#scans.clear()
   }
 
   #write(messages: readonly Uint8Array[]): void {
@@ -254,6 +320,22 @@ export class Connection {
       case 'query-refused':
         this.#log.queryRefused(note)
         return
+      case 'bulk-started': {
+        const { xid, by, since, until } = note
+        this.#log.queryStarted({
+          xid,
+          query: 'bulk',
+          by,
+          ...(since === undefined ? {} : { since }),
+          ...(until === undefined ? {} : { until }),
+        })
+        return
+      }
+      case 'bulk-done': {
+        const { xid, by, bindings, messages, seconds } = note
+        this.#log.queryDone({ xid, query: 'bulk', by, count: bindings, messages, seconds })
+        return
+      }
       case 'caught-up':
         this.#caughtUp = true
         this.#log.queryCaughtUp({ xid: note.xid, count: note.messages })
@@ -263,7 +345,7 @@ export class Connection {
         this.#log.queryDataMissing(note)
         return
       case 'query-terminated':
-        this.#log.queryTerminated({ ...note, query: 'active' })
+        this.#log.queryTerminated(note)
         return
       case 'misbehaved':
         this.#log.requestorMisbehaved(note)
@@ -281,6 +363,7 @@ export class Connection {
     if (this.#closing) return
     this.#closing = true
     this.#closeReason = reason
+    this.#closeScans()
     clearTimeout(this.#timer)
     if (abort) {
       this.#socket.destroy()
@@ -304,6 +387,7 @@ export class Connection {
 
   #onClose(): void {
     this.#gone = true
+    this.#closeScans()
     clearTimeout(this.#timer)
     this.#log.requestorClosed({
       reason: this.#closeReason || 'closed by the requestor',

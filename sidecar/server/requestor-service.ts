@@ -7,12 +7,13 @@ import type { ListenOverride } from '../daemon-flags.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { defaultLimits } from '../session/limits.ts'
-import type { ChangeBatch, Input, Moment, Rights, SessionSettings } from '../session/session-io.ts'
-import type { BindingStore } from '../store/store.ts'
+import type { ChangeBatch, Input, Moment, Rights, ScanQuery, SessionSettings } from '../session/session-io.ts'
+import { type BulkStore, MAX_BULK_SCANS } from '../store/store.ts'
 import { parseAddress } from '../wire/address.ts'
 import { AllowList, sameRights } from './allow-list.ts'
+import { openBulk } from './bulk-reader.ts'
 import { ChangeReader, openAt } from './change-reader.ts'
-import { Connection, type ConnectionHost, type SessionLike } from './connection.ts'
+import { Connection, type ConnectionHost, type OpenedBulk, type SessionLike } from './connection.ts'
 import { LineLimit } from './line-limit.ts'
 import { Listener, type Place } from './listener.ts'
 import type { Remembered, ServiceMemory } from './service-memory.ts'
@@ -29,7 +30,7 @@ export interface Problem {
 
 export interface RequestorServiceParts {
   readonly family: Family
-  readonly store: BindingStore
+  readonly store: BulkStore
   /** The logical clock L, as far as sessions may see it: see Moment.now. */
   readonly now: () => LogicalSeconds
   /** Kea's clock; the host's own until Kea has been heard. */
@@ -50,12 +51,18 @@ export interface RequestorServiceParts {
    * wait for the proof that they were not, and get DataMissing without it.
    */
   readonly indexTrusted: () => boolean
+  /** The store may lack what happened in Kea: its leases are still to be compared, all of them. */
+  readonly walkPending: () => boolean
 }
 
 /** Milliseconds in which growth of the index is gathered into one wake-up of the requestors at the tail. */
 const GATHER_MS = 2
 /** How long the answer to a start time waits for the proof that nothing was lost in a crash. */
 const TRUST_WAIT_MS = 10_000
+/** How long a Bulk query waits for a walk that may change its answer, or for room. */
+const BULK_WAIT_MS = 60_000
+/** Where `max-concurrent-queries` is 0: what the store takes at once. */
+const NO_LIMIT = MAX_BULK_SCANS
 const NOT_HEARD = 'the DHCP server is not heard'
 /** Lines about refused connections in ten seconds. */
 const REJECTED_LINES = 10
@@ -76,6 +83,7 @@ export class RequestorService implements ConnectionHost {
   #identities: readonly Uint8Array[] = []
   #widened: Readonly<Record<string, LogicalSeconds>> = {}
   #topology: Topology = topologyOf([])
+  #topologyKnown = false
   #configProblem: Problem | undefined
   #refusal: Problem | undefined
   #memoryProblem: Problem | undefined
@@ -134,6 +142,7 @@ export class RequestorService implements ConnectionHost {
   /** What Kea said about links. */
   setTopology(topology: Topology): void {
     this.#topology = topology
+    this.#topologyKnown = true
     this.#reader.linkOf = topology.linkOf
   }
 
@@ -238,6 +247,24 @@ export class RequestorService implements ConnectionHost {
 
   read(after: number, limit: number): ChangeBatch {
     return this.#reader.read(after, limit)
+  }
+
+  openBulk(query: ScanQuery, requester: Requester, waitedMs: number): OpenedBulk | 'later' {
+    const { store, indexTrusted, walkPending } = this.#parts
+    const { horizon } = store
+    if (horizon === undefined) return { refused: 'the leases of the DHCP server have not all been read yet' }
+    const start = query.window?.start
+    const widenedAt = this.#widened[entryKey(requester)]
+    if (start !== undefined && widenedAt !== undefined && start <= widenedAt)
+      return { refused: 'more than at the start time is shown to this requestor: ask without one' }
+    const later = (refused: string) => (waitedMs < BULK_WAIT_MS ? 'later' : { refused })
+    if (walkPending()) return later('the leases are being compared with those of the DHCP server')
+    if (start !== undefined && !indexTrusted())
+      return later('it is not known yet whether changes were lost in a crash')
+    if (query.configured && !this.#topologyKnown)
+      return later('the configured addresses are not known yet: the DHCP server has not been reached')
+    const bulk = openBulk(store, this.#topology, query, () => this.moment())
+    return bulk === undefined ? later('too many Bulk queries are running') : { bulk, horizon }
   }
 
   closed(connection: Connection): void {
@@ -407,7 +434,7 @@ export class RequestorService implements ConnectionHost {
     const config = this.#config!
     const rights: Rights = {
       active: requester.queries.includes('active'),
-      bulk: config.bulk && requester.queries.includes('bulk'),
+      bulk: requester.queries.includes('bulk'),
       withhold: new Set(requester.withholdOptions),
       relayIds: requester.relayIds,
       keepaliveSeconds: requester.keepaliveInterval,
@@ -419,13 +446,17 @@ export class RequestorService implements ConnectionHost {
         dataSeconds: config.idleSeconds,
         activeSendSeconds: config.activeSendSeconds,
         activeIdleSeconds: config.activeIdleSeconds,
+        maxBulkQueries: config.maxConcurrentQueries === 0 ? NO_LIMIT : config.maxConcurrentQueries,
       },
       rights,
       service: {
         identity: this.#identityFor(socket),
         activeEnabled: config.active,
+        bulkEnabled: config.bulk,
         timers: (subnetId) => this.#topology.timers(subnetId),
-        subnetsOfLink: (linkAddress) => this.#topology.subnetsOfLink(linkAddress),
+        subnetsOfLink: (linkAddress) =>
+          this.#topologyKnown ? this.#topology.subnetsOfLink(linkAddress) : undefined,
+        isOnLink: (address) => !this.#topologyKnown || this.#topology.isOnLink(address),
       },
       tls: { mode: 'off', ready: false },
     }

@@ -1,11 +1,13 @@
 import type { BindingData, ChangeNumber, Family, LogicalSeconds } from '../binding.ts'
 import type { Limits } from './limits.ts'
-import type { ActiveQuery, Asker, QueryKind, Refusal, Request, StatusName } from './query.ts'
-import type { ActiveChange, Moment, Rights, Service } from './session-io.ts'
+import type { Asker, QueryForBindings, QueryKind, Refusal, Request, StatusName } from './query.ts'
+import type { ActiveChange, BulkFind, Moment, Rights, Service } from './session-io.ts'
 
-/** What a message about an active query is made from. */
+export type Available = Extract<BulkFind, { kind: 'available' }>
+
+/** What a message about a query is made from. */
 export interface ReplyContext {
-  readonly query: ActiveQuery
+  readonly query: QueryForBindings
   readonly service: Service
   readonly rights: Rights
   readonly limits: Limits
@@ -49,8 +51,15 @@ export interface Dialect {
     baseTime: LogicalSeconds,
     moment: Moment,
   ): Uint8Array[]
-  /** Messages that tell a change: none when there is nothing for this requestor in it. */
+  /**
+   * Messages that tell a change, or a find of a Bulk query: none when there is nothing for this requestor in it. Change
+   * numbers of companions that need no message of their own after it go into `reply.told`.
+   */
   change(reply: ReplyContext, change: ActiveChange, baseTime: LogicalSeconds, moment: Moment): Uint8Array[]
+  /** DHCPv4 alone: the message about a configured address of which no binding is known. */
+  available?(reply: ReplyContext, find: Available, baseTime: LogicalSeconds): Uint8Array
+  /** The message that ends a Bulk query: after all of it, or with a status. */
+  bulkEnd(reply: ReplyContext, failure: Refusal | undefined, baseTime: LogicalSeconds): Uint8Array
   /** A copy of a frame of this family with another transaction id. */
   withXid(frame: Uint8Array, xid: number): Uint8Array
   /** relay-ids in a binding's relay data. */

@@ -15,6 +15,7 @@ import { type Message4, MessageType4, Op } from '../wire/v4/messages.ts'
 import { Code4, DATA_SOURCE_REMOTE, type Options4, SubCode4, subOptions4 } from '../wire/v4/options.ts'
 import { Status4 } from '../wire/v4/status.ts'
 import { WireError } from '../wire/wire-error.ts'
+import { parseBulk4 } from './bulk4.ts'
 import type { Dialect, Outcome, ReplyContext } from './dialect.ts'
 import {
   type ActiveQuery,
@@ -75,7 +76,7 @@ export const dialect4: Dialect = {
   // RFC 7724 section 8.1.1: a message type that is not supported closes the connection.
   whenDisabled: {},
 
-  parse(message) {
+  parse(message, _now, _service, rights) {
     let decoded: Message4
     try {
       decoded = decodeMessage4(message)
@@ -87,7 +88,7 @@ export const dialect4: Dialect = {
       case MessageType4.tls:
         return { kind: 'tls-start', xid: decoded.xid }
       case MessageType4.bulkLeasequery:
-        return { kind: 'bulk', asker: askerOf(decoded.xid) }
+        return parseBulk4(decoded, defaultRequested, rights)
       case MessageType4.activeLeasequery:
         return parseActive(decoded)
       default:
@@ -137,6 +138,37 @@ export const dialect4: Dialect = {
   change(reply, change, baseTime, moment) {
     const told = tell(reply, change, moment)
     return told === undefined ? [] : [bindingFrame(reply, told, baseTime, moment)]
+  },
+
+  available(reply, { address, since }, baseTime) {
+    const wants = (code: number): boolean =>
+      reply.query.requested.has(code) && !reply.rights.withhold.has(code)
+    return encodeFrame4({
+      op: Op.reply,
+      type: MessageType4.leaseUnassigned,
+      xid: reply.query.xid,
+      ciaddr: address,
+      options: {
+        ...firstReply(reply),
+        baseTime: reply.query.wantsBaseTime ? baseTime : undefined,
+        // `since` is on L as base-time is: the two clocks do not come into it.
+        startTimeOfState: wants(Code4.startTimeOfState) ? Math.max(0, baseTime - since) : undefined,
+        dhcpState: wants(Code4.dhcpState) ? BindingState.available : undefined,
+      },
+    })
+  },
+
+  bulkEnd(reply, failure) {
+    return encodeFrame4({
+      op: Op.reply,
+      type: MessageType4.leasequeryDone,
+      xid: reply.query.xid,
+      options: {
+        ...firstReply(reply),
+        // RFC 6926 section 8.2: a status where it was not successful, and only there.
+        status: failure && { code: codeOf(failure.status), text: failure.text },
+      },
+    })
   },
 
   withXid: withXid4,
@@ -303,8 +335,8 @@ function bindingOptions(
   }
   return {
     ...firstReply(reply),
-    // RFC 7724 section 7.3: in each reply, asked for or not.
-    baseTime,
+    // RFC 7724 section 7.3: in each reply to an active query; RFC 6926 section 8.3: to a Bulk query if asked for.
+    baseTime: reply.query.wantsBaseTime ? baseTime : undefined,
     leaseTime: wants(Code4.leaseTime) && timed ? secondsLeft(expiry, baseTime, moment) : undefined,
     renewalTime: timer(Code4.renewalTime, timers?.renew),
     rebindingTime: timer(Code4.rebindingTime, timers?.rebind),

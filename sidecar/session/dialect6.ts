@@ -23,6 +23,7 @@ import {
 } from '../wire/v6/options.ts'
 import { Status6 } from '../wire/v6/status.ts'
 import { WireError } from '../wire/wire-error.ts'
+import { parseBulk6 } from './bulk6.ts'
 import type { Dialect, ReplyContext } from './dialect.ts'
 import type { Asker, QueryKind, Refusal, Request } from './query.ts'
 import { parseActive6 } from './query6.ts'
@@ -74,10 +75,7 @@ export const dialect6: Dialect = {
       case MessageType6.startTls:
         return { kind: 'tls-start', xid: decoded.xid }
       case MessageType6.leasequery:
-        // RFC 5007 section 4.2.1: discarded without a Client-ID; on a connection that means closed.
-        return decoded.options.clientId === undefined
-          ? { kind: 'unanswerable', reason: 'LEASEQUERY without OPTION_CLIENTID' }
-          : { kind: 'bulk', asker: askerOf(decoded.xid, decoded.options.clientId) }
+        return parseBulk6(decoded, now, service, rights)
       case MessageType6.activeLeasequery:
         return parseActive6(decoded, now, service, rights)
       default:
@@ -145,8 +143,7 @@ export const dialect6: Dialect = {
       const grouped = binding.state === BindingState.abandoned ? [] : liveOnes(companions, reply, moment)
       // Told in full, relay data and options included, so that its own change needs no message of its own.
       for (const companion of grouped)
-        if (sameOctets(companion.relay, binding.relay) && sameOctets(companion.options, binding.options))
-          reply.told.add(companion.changeNumber)
+        if (sameDescription(reply, companion, binding)) reply.told.add(companion.changeNumber)
       return groupFrames(reply, binding, live, grouped, base, moment)
     }
     const { departure, current, companions } = change
@@ -160,6 +157,18 @@ export const dialect6: Dialect = {
     )
       return []
     return groupFrames(reply, departure, false, liveOnes(companions, reply, moment), base, moment)
+  },
+
+  bulkEnd(reply, failure, baseTime) {
+    const { xid, wantsBaseTime } = reply.query
+    const options: Options6 = {
+      status: failure && { code: codeOf(failure.status), text: failure.text },
+      baseTime: wantsBaseTime ? toSeconds2000(baseTime) : undefined,
+    }
+    // RFC 5460 section 5.2: where nothing was told the LEASEQUERY-REPLY is all there is.
+    return reply.first
+      ? replyFrame(reply, options)
+      : encodeFrame6({ type: MessageType6.leasequeryDone, xid, options })
   },
 
   withXid: withXid6,
@@ -194,7 +203,9 @@ function unreadable(error: WireError): Request {
     case MessageType6.activeLeasequery:
       return refused('active')
     case MessageType6.leasequery:
-      return refused('bulk')
+      return answerable.clientId === undefined
+        ? { kind: 'unanswerable', reason: 'LEASEQUERY without OPTION_CLIENTID' } // RFC 5007 section 4.2.1
+        : refused('bulk')
     default:
       return unsupported(answerable.type)
   }
@@ -320,6 +331,16 @@ function describe(reply: ReplyContext, data: BindingData): ClientData6 {
         : undefined,
     unknown: options.length > 0 ? options : undefined,
   }
+}
+
+/** Whether relay data and options, as far as they are sent, would be the same for both. */
+function sameDescription(reply: ReplyContext, a: BindingData, b: BindingData): boolean {
+  for (const code of reply.query.requested) {
+    if (code === Code6.baseTime) continue
+    if (code === Code6.relayData ? !sameOctets(a.relay, b.relay) : !sameOctets(a.options, b.options))
+      return false
+  }
+  return true
 }
 
 function octetsOf(described: ClientData6): number {

@@ -5,8 +5,9 @@ export interface Limits {
   /** Longest message read, in octets: what one connection may make us buffer. */
   readonly maxMessage: number
   /**
-   * BULK_LQ_DATA_TIMEOUT, seconds: from accept (or the end of the TLS handshake) to a whole query, and blocked outside
-   * of an active query. Keeps idle peers from holding connections (RFC 7724 section 8.1, RFC 6926 section 8.1).
+   * BULK_LQ_DATA_TIMEOUT, seconds: from accept (or the end of the TLS handshake) to a whole query, from the end of the last
+   * Bulk query to the next one, and blocked outside of an active query. Keeps idle peers from holding connections (RFC 7724
+   * section 8.1, RFC 6926 sections 8.1, 8.2 and 8.5, RFC 5460 sections 7.1 and 7.2).
    */
   readonly dataSeconds: number
   /**
@@ -27,6 +28,12 @@ export interface Limits {
   readonly futureSeconds: number
   /** Changes asked for in one read: what a connection sends in one go before others have their turn. */
   readonly batchChanges: number
+  /**
+   * Bulk queries in progress on one connection; further ones are left unread (RFC 6926 section 8.4, RFC 5460 section 7.3).
+   */
+  readonly maxBulkQueries: number
+  /** Queries refused on one connection before it is closed: keeps a requestor gone wrong from filling the log. */
+  readonly maxRefusals: number
   /** Longest message sent, in octets. A frame of it fits one TLS record of 16384 octets (RFC 7724 section 5.1). */
   readonly maxReply: number
 }
@@ -41,5 +48,7 @@ export const defaultLimits: Limits = {
   refusedSeconds: 5,
   futureSeconds: 5,
   batchChanges: 200,
+  maxBulkQueries: 4,
+  maxRefusals: 100,
   maxReply: 16382,
 }

@@ -1,7 +1,8 @@
 // The life of a connection.
 //
-//   expecting --query--> opening --opened--> catching-up --passed--> live
-//     |   \                  \_______________(no start time, DataMissing)___/
+//   expecting --active query--> opening --opened--> catching-up --passed--> live
+//     |   \                         \_______________(no start time, DataMissing)___/
+//     |    Bulk queries: bulk --last one done--> expecting
 //     |    TLS start, required: securing --secured--> expecting
 //     |    TLS start, required but impossible: refused
 //     any of them --> closed, where every input is ignored
@@ -14,6 +15,7 @@ export const phases = [
   'expecting',
   'securing',
   'refused',
+  'bulk',
   'opening',
   'catching-up',
   'live',
@@ -26,6 +28,9 @@ export const inputTypes = [
   'secured',
   'opened',
   'batch',
+  'scan-opened',
+  'scan-refused',
+  'slice',
   'index-grew',
   'writable',
   'progress',
@@ -37,12 +42,14 @@ export const inputTypes = [
 const always = ['bytes', 'writable', 'progress', 'deadline', 'ended', 'terminate'] as const
 
 export const accepted: Readonly<Record<Phase, ReadonlySet<InputType>>> = {
-  /** Waits for a whole query, or for TLS to be asked for. */
+  /** Waits for a whole query, the first or a further one, or for TLS to be asked for. */
   expecting: new Set(always),
   /** Has let the requestor begin TLS. */
   securing: new Set([...always, 'secured']),
   /** Has refused TLS where nothing else will do; waits for the requestor to close. */
   refused: new Set(always),
+  /** One or more Bulk queries are in progress. */
+  bulk: new Set([...always, 'scan-opened', 'scan-refused', 'slice', 'index-grew']),
   /** An active query has come; where in the index it begins is being looked up. */
   opening: new Set([...always, 'opened', 'index-grew']),
   /** Between the start time and what was newest when the query came. */

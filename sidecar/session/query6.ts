@@ -1,10 +1,17 @@
-// An ACTIVELEASEQUERY and its optional filter (RFC 7653 section 6.2.1, query-types of RFC 5007 and RFC 5460).
+// An ACTIVELEASEQUERY and its optional filter (RFC 7653 section 6.2.1), and the query-types of RFC 5007 and RFC 5460.
 import { type BindingData, type LogicalSeconds, sameOctets } from '../binding.ts'
 import { fromSeconds2000 } from '../wire/absolute-time.ts'
 import { prefixContains } from '../wire/address.ts'
 import { type Message6, QueryType6 } from '../wire/v6/messages.ts'
-import { Code6, type LeaseQuery6 } from '../wire/v6/options.ts'
-import { type ActiveQuery, type Asker, NO_REQUESTOR_ID, type Refusal, type Request } from './query.ts'
+import { Code6, type LeaseQuery6, type QueryOptions6 } from '../wire/v6/options.ts'
+import {
+  type ActiveQuery,
+  type Asker,
+  NO_REQUESTOR_ID,
+  type Refusal,
+  type Request,
+  type Selector,
+} from './query.ts'
 import { relayOptions6 } from './relay6.ts'
 import type { Rights, Service } from './session-io.ts'
 
@@ -53,65 +60,116 @@ export function parseActive6(
   return { kind: 'active', query }
 }
 
-const everything: Selects = () => true
-
 /** The bindings an OPTION_LQ_QUERY asks for, or why it cannot be served. */
 function filterOf(query: LeaseQuery6, service: Service, rights: Rights): Selects | Refusal {
-  const byType = typeFilter(query)
-  if (typeof byType !== 'function') return byType
-  // What is withheld must not be found out by asking for it either.
-  const keys = keyOptions[query.queryType] ?? []
-  if (keys.some((code) => rights.withhold.has(code)))
-    return { status: 'notAllowed', text: `query-type ${query.queryType} is not allowed to this requestor` }
-  if (query.linkAddress.every((octet) => octet === 0)) return byType
-  const subnets = service.subnetsOfLink?.(query.linkAddress) ?? []
+  const { queryType, linkAddress, options } = query
+  const type = queryTypes6[queryType]
+  if (type === undefined) return { status: 'unknownQueryType', text: `query-type ${queryType} is not known` }
+  const wanted = type.read(options)
+  if (wanted === undefined)
+    return { status: 'malformedQuery', text: `${type.needs} is missing in OPTION_LQ_QUERY` }
+  if (type.keys.some((code) => rights.withhold.has(code)))
+    return { status: 'notAllowed', text: `query-type ${queryType} is not allowed to this requestor` }
+  if (unspecified(linkAddress)) return wanted.selects
+  const subnets = service.subnetsOfLink?.(linkAddress) ?? []
   if (subnets.length === 0)
     return { status: 'notConfigured', text: 'link-address is on no link of this server' }
   const onLink = new Set(subnets)
-  return (data) => onLink.has(data.subnetId) && byType(data)
+  return (data) => onLink.has(data.subnetId) && wanted.selects(data)
 }
 
-/** Options that a query-type looks into. */
-const keyOptions: Readonly<Record<number, readonly number[]>> = {
-  [QueryType6.byRelayId]: [Code6.relayData, Code6.relayId],
-  [QueryType6.byRemoteId]: [Code6.relayData, Code6.remoteId],
+/** A query-type with what it was given. */
+export interface Wanted6 {
+  readonly selects: Selects
+  /** What to look for by, apart from the link; undefined = by the link, or all there is. */
+  readonly selector: Selector | undefined
+  /** The address that it is about, if it is about one. */
+  readonly address?: Uint8Array
 }
 
-function typeFilter({ queryType, options }: LeaseQuery6): Selects | Refusal {
-  switch (queryType) {
-    case QueryType6.byAddress: {
-      const address = options.iaAddresses?.[0]?.address
-      return address === undefined ? missing('OPTION_IAADDR') : (data) => covers(data, address)
-    }
-    case QueryType6.byClientId: {
-      const { clientId } = options
-      return clientId === undefined
-        ? missing('OPTION_CLIENTID')
-        : (data) => sameOctets(data.clientId, clientId)
-    }
-    case QueryType6.byRelayId: {
-      const { relayId } = options
-      return relayId === undefined
-        ? missing('OPTION_RELAY_ID')
-        : (data) => relayOptions6(data, Code6.relayId).some((one) => sameOctets(one, relayId))
-    }
-    case QueryType6.byLinkAddress:
-      return everything
-    case QueryType6.byRemoteId: {
-      const { remoteId } = options
-      if (remoteId === undefined) return missing('OPTION_REMOTE_ID')
-      const wanted = new Uint8Array(4 + remoteId.remoteId.length)
-      new DataView(wanted.buffer).setUint32(0, remoteId.enterprise)
-      wanted.set(remoteId.remoteId, 4)
-      return (data) => relayOptions6(data, Code6.remoteId).some((one) => sameOctets(one, wanted))
-    }
-    default:
-      return { status: 'unknownQueryType', text: `query-type ${queryType}` }
-  }
+export interface QueryType {
+  /** The query-option it must have. */
+  readonly needs: string | undefined
+  /** Options that it looks into: whoever must not see those must not find them out by asking either. */
+  readonly keys: readonly number[]
+  /** About one client at most. */
+  readonly single: boolean
+  /** Undefined = the query-option is missing. Octets in the result are copies: a query may outlive the message. */
+  readonly read: (options: QueryOptions6) => Wanted6 | undefined
 }
 
-function missing(option: string): Refusal {
-  return { status: 'malformedQuery', text: `${option} is missing in OPTION_LQ_QUERY` }
+/** Query-types by number: RFC 5007 section 4.1.2.1, RFC 5460 section 5.3. */
+export const queryTypes6: Readonly<Record<number, QueryType>> = {
+  [QueryType6.byAddress]: {
+    needs: 'OPTION_IAADDR',
+    keys: [],
+    single: true,
+    read({ iaAddresses }) {
+      const address = copy(iaAddresses?.[0]?.address)
+      return (
+        address && { selects: (data) => covers(data, address), selector: { by: 'address', address }, address }
+      )
+    },
+  },
+  [QueryType6.byClientId]: {
+    needs: 'OPTION_CLIENTID',
+    keys: [],
+    single: false,
+    read(options) {
+      const clientId = copy(options.clientId)
+      return (
+        clientId && {
+          selects: (data) => sameOctets(data.clientId, clientId),
+          selector: { by: 'client-id', clientId },
+        }
+      )
+    },
+  },
+  [QueryType6.byRelayId]: {
+    needs: 'OPTION_RELAY_ID',
+    keys: [Code6.relayData, Code6.relayId],
+    single: false,
+    read(options) {
+      const relayId = copy(options.relayId)
+      return (
+        relayId && {
+          selects: (data) => relayOptions6(data, Code6.relayId).some((one) => sameOctets(one, relayId)),
+          selector: { by: 'relay-id', relayId },
+        }
+      )
+    },
+  },
+  [QueryType6.byLinkAddress]: {
+    needs: undefined,
+    keys: [],
+    single: false,
+    read: () => ({ selects: () => true, selector: undefined }),
+  },
+  [QueryType6.byRemoteId]: {
+    needs: 'OPTION_REMOTE_ID',
+    keys: [Code6.relayData, Code6.remoteId],
+    single: false,
+    read(options) {
+      if (options.remoteId === undefined) return undefined
+      const { enterprise, remoteId: value } = options.remoteId
+      const remoteId = new Uint8Array(4 + value.length)
+      new DataView(remoteId.buffer).setUint32(0, enterprise)
+      remoteId.set(value, 4)
+      return {
+        selects: (data) => relayOptions6(data, Code6.remoteId).some((one) => sameOctets(one, remoteId)),
+        selector: { by: 'remote-id', remoteId },
+      }
+    },
+  },
+}
+
+/** Whether a link-address is 0::0: no link in particular. */
+export function unspecified(linkAddress: Uint8Array): boolean {
+  return linkAddress.every((octet) => octet === 0)
+}
+
+function copy(octets: Uint8Array | undefined): Uint8Array | undefined {
+  return octets && Uint8Array.from(octets)
 }
 
 /** The address itself, or a delegated prefix that contains it (RFC 5007 section 4.1.2.1). */

@@ -1,6 +1,7 @@
 // What goes into a session and what comes out: the whole agreement between session/ and the shell around it.
 import type { Binding, BindingData, ChangeNumber, LogicalSeconds, UnixSeconds } from '../binding.ts'
 import type { Limits } from './limits.ts'
+import type { Selector, TimeWindow } from './query.ts'
 
 /** The present, as the shell hands it to each call. */
 export interface Moment {
@@ -51,6 +52,37 @@ export interface ChangeBatch {
   readonly overtaken: boolean
 }
 
+/** What the shell has to look for on behalf of a Bulk query. */
+export interface ScanQuery {
+  readonly selector: Selector
+  /** Only what changed in it. */
+  readonly window: TimeWindow | undefined
+  /**
+   * DHCPv4: also the configured addresses of which no binding is known. In a window they are due only where its start time
+   * lies below the horizon (or it has none): an end that is forgotten may have been in it.
+   */
+  readonly configured: boolean
+  /** With a window: also departures in it. */
+  readonly departures: boolean
+  /** Asked of each candidate, binding or departure; `data` is only good during the call. */
+  readonly where: (data: Binding, moment: Moment) => boolean
+}
+
+/** What a scan has come upon. */
+export type BulkFind =
+  | ActiveChange
+  /** A configured address of which no binding is known; nothing has happened to it since that second at least. */
+  | { readonly kind: 'available'; readonly address: Uint8Array; readonly since: LogicalSeconds }
+
+/** The answer to a `scan-next`, read and handed over without anything being stored in between. */
+export interface BulkSlice {
+  /** A binding comes once in all slices of a scan. Only of `address` they are in order: the longest prefix first. */
+  readonly finds: readonly BulkFind[]
+  readonly done: boolean
+  /** Pruning took ends that the window asks for before the scan came by them. */
+  readonly overtaken: boolean
+}
+
 /** What a requestor may do; comes with the connection, or with the certificate once TLS is up. */
 export interface Rights {
   readonly active: boolean
@@ -81,6 +113,17 @@ export type Input =
     }
   /** Answer to `read`. */
   | { readonly type: 'batch'; readonly batch: ChangeBatch }
+  /** Answer to `scan-open`. */
+  | {
+      readonly type: 'scan-opened'
+      readonly scan: number
+      /** Second from which the index is complete. */
+      readonly horizon: LogicalSeconds
+    }
+  /** Answer to `scan-open`: it cannot be done now. */
+  | { readonly type: 'scan-refused'; readonly scan: number; readonly text: string }
+  /** Answer to `scan-next`. */
+  | { readonly type: 'slice'; readonly scan: number; readonly slice: BulkSlice }
   /** The index has a change that is newer than the last read. */
   | { readonly type: 'index-grew' }
   /** The connection takes messages again. Due once after each call that sent any, when it is so (mostly at once). */
@@ -104,6 +147,19 @@ export type Action =
   | { readonly type: 'open'; readonly since: LogicalSeconds | undefined }
   /** Read changes after a number; answer with `batch`, when this connection's turn has come. */
   | { readonly type: 'read'; readonly after: ChangeNumber; readonly limit: number }
+  /** Begin to look for what a Bulk query asks for; answer with `scan-opened` or `scan-refused`. `scan` is its number. */
+  | { readonly type: 'scan-open'; readonly scan: number; readonly query: ScanQuery }
+  /** Look on, for one slice; answer with `slice`, when this connection's turn has come. */
+  | {
+      readonly type: 'scan-next'
+      readonly scan: number
+      /** Addresses of bindings that have been told as companions of another: the scan need not come by them. */
+      readonly settled: readonly Uint8Array[]
+    }
+  /** Nothing more is wanted of it. `close` does that to all scans of the connection. */
+  | { readonly type: 'scan-close'; readonly scan: number }
+  /** Take octets of the requestor, or leave them unread until told otherwise. Taken at the beginning. */
+  | { readonly type: 'reading'; readonly on: boolean }
   /** Send what was sent, then let the requestor begin TLS; answer with `secured`, or close the connection. */
   | { readonly type: 'start-tls' }
   /** For the log. */
@@ -132,11 +188,29 @@ export type SessionNote =
       readonly status: string
       readonly reason: string
     }
+  | {
+      readonly event: 'bulk-started'
+      readonly xid: string
+      /** What it selects by. */
+      readonly by: Selector['by']
+      readonly since: LogicalSeconds | undefined
+      readonly until: LogicalSeconds | undefined
+    }
+  | {
+      readonly event: 'bulk-done'
+      readonly xid: string
+      readonly by: Selector['by']
+      /** Addresses and prefixes told. */
+      readonly bindings: number
+      readonly messages: number
+      readonly seconds: number
+    }
   | { readonly event: 'caught-up'; readonly xid: string; readonly messages: number }
   | { readonly event: 'data-missing'; readonly xid: string; readonly reason: string }
   | {
       readonly event: 'query-terminated'
       readonly xid: string
+      readonly query: 'active' | 'bulk'
       readonly status: string
       readonly reason: string
     }
@@ -151,10 +225,14 @@ export interface Service {
   readonly identity: Uint8Array
   /** `advanced.active-query-enabled` */
   readonly activeEnabled: boolean
+  /** `advanced.bulk-query-enabled` */
+  readonly bulkEnabled: boolean
   /** T1 and T2 of a subnet in seconds, 0 = not set (DHCPv4 options 58 and 59); undefined = not known. */
   readonly timers?: (subnetId: number) => { readonly renew: number; readonly rebind: number } | undefined
-  /** Subnets of the link that a DHCPv6 link-address is on; undefined or empty = no such link. */
+  /** Subnets of the link that a DHCPv6 link-address is on; empty = no such link, undefined = Kea has not said any yet. */
   readonly subnetsOfLink?: (linkAddress: Uint8Array) => readonly number[] | undefined
+  /** Whether a DHCPv6 address lies in a subnet or a prefix pool; undefined = yes. */
+  readonly isOnLink?: (address: Uint8Array) => boolean
 }
 
 export interface TlsPolicy {

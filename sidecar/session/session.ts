@@ -6,9 +6,10 @@ import type { ChangeNumber, LogicalSeconds } from '../binding.ts'
 import { Framer } from '../wire/framing.ts'
 import { WireError } from '../wire/wire-error.ts'
 import { ActiveCursor } from './active-query.ts'
+import { BulkQueries } from './bulk-queries.ts'
 import type { Dialect, Outcome, ReplyContext } from './dialect.ts'
 import { accepted, harmless, type Phase } from './phases.ts'
-import type { ActiveQuery, Asker, QueryKind, Refusal } from './query.ts'
+import type { ActiveQuery, Asker, BulkQuery, QueryKind, Refusal } from './query.ts'
 import { scopeOf, viewOf } from './selection.ts'
 import type {
   Action,
@@ -30,12 +31,14 @@ type State =
     }
   | { readonly phase: 'securing'; readonly until: number }
   | { readonly phase: 'refused'; readonly until: number }
+  | { readonly phase: 'bulk'; readonly secure: boolean }
   | { readonly phase: 'opening'; readonly run: Run }
   | { readonly phase: 'active'; readonly run: Run; readonly cursor: ActiveCursor }
   | { readonly phase: 'closed' }
 
 /** An active query under way: what its messages are made from, and how many there were. */
 interface Run extends ReplyContext {
+  readonly query: ActiveQuery
   first: boolean
   told: Set<ChangeNumber>
   messages: number
@@ -48,6 +51,14 @@ export class Session {
   #framer: Framer
   #state: State
   #actions: Action[] = []
+  readonly #bulk: BulkQueries
+  /** A message that has to wait until the Bulk queries are done. */
+  #parked: Uint8Array | undefined
+  /** Octets of the requestor are left unread. */
+  #paused = false
+  /** It has closed its end; what it asked for before that is still answered. */
+  #requestorEnded = false
+  #refusals = 0
 
   /** A `read` is under way. */
   #reading = false
@@ -66,6 +77,12 @@ export class Session {
     this.#framer = new Framer(settings.limits.maxMessage)
     this.#lastSent = moment.mono
     this.#state = this.#expecting(moment, false)
+    this.#bulk = new BulkQueries(dialect, settings, {
+      send: (message, moment) => this.#send(message, moment),
+      act: (action) => this.#actions.push(action),
+      note: (note) => this.#note(note),
+      xidText: (xid) => this.#xidText(xid),
+    })
   }
 
   get phase(): Phase {
@@ -84,6 +101,10 @@ export class Session {
       case 'securing':
       case 'refused':
         return state.until
+      case 'bulk':
+        return this.#blockedSince === undefined
+          ? undefined
+          : this.#blockedSince + 1000 * this.#settings.limits.dataSeconds
       case 'opening':
       case 'active':
         if (this.#blockedSince !== undefined)
@@ -118,6 +139,20 @@ export class Session {
       case 'batch':
         this.#onBatch(input.batch, moment)
         break
+      case 'scan-opened':
+        this.#bulk.onOpened(input.scan, input.horizon, moment)
+        break
+      case 'scan-refused':
+        this.#bulk.onRefused(input.scan, input.text, moment)
+        break
+      case 'slice': {
+        const cut = this.#bulk.onSlice(input.scan, input.slice, moment)
+        if (cut !== undefined) {
+          this.#terminate(cut, moment)
+          this.#close('terminated', cut)
+        }
+        break
+      }
       case 'index-grew':
         this.#behind = true
         this.#readOn()
@@ -133,8 +168,7 @@ export class Session {
         this.#onDeadline(moment)
         break
       case 'ended':
-        // RFC 7724 section 8.4, RFC 7653 section 9.5
-        this.#close('requestor-closed', 'the requestor closed the connection', true)
+        this.#onEnded()
         break
       case 'terminate':
         this.#terminate(input.text, moment)
@@ -143,6 +177,7 @@ export class Session {
       default:
         assertNever(input)
     }
+    this.#goOn(moment)
     const actions = this.#actions
     this.#actions = []
     return actions
@@ -158,23 +193,79 @@ export class Session {
       return
     }
     this.#framer.push(data)
-    while (this.#readsMessages()) {
-      let message: Uint8Array | undefined
-      try {
-        message = this.#framer.next()
-      } catch (error) {
-        if (!(error instanceof WireError)) throw error
-        this.#misbehaved(error.message, moment)
-        return
+  }
+
+  /** Deals with the messages that are there, as far as they may be dealt with now, and with what follows from that. */
+  #goOn(moment: Moment): void {
+    for (;;) {
+      if (this.#state.phase === 'bulk' && this.#bulk.running === 0) {
+        // RFC 6926 section 8.5: after the last one the connection may stay, for a while.
+        this.#state = { ...this.#expecting(moment, this.#state.secure), firstMessage: false }
       }
-      if (message === undefined) return
+      if (!this.#readsMessages()) break
+      const message = this.#nextMessage(moment)
+      if (message === undefined) break
       this.#onMessage(message, moment)
+    }
+    const { phase } = this.#state
+    if (phase === 'bulk' && this.#blockedSince === undefined) this.#bulk.readOn()
+    if (phase === 'expecting' && this.#requestorEnded && this.#readsMessages())
+      this.#close('requestor-closed', 'the requestor closed the connection')
+    this.#pauseOrResume()
+  }
+
+  #nextMessage(moment: Moment): Uint8Array | undefined {
+    const parked = this.#parked
+    this.#parked = undefined
+    if (parked !== undefined) return parked
+    try {
+      return this.#framer.next()
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error
+      this.#misbehaved(error.message, moment)
+      return undefined
     }
   }
 
   #readsMessages(): boolean {
+    switch (this.#state.phase) {
+      case 'expecting':
+      case 'bulk':
+        // A requestor that does not take its answers is not asked what else it wants.
+        return this.#blockedSince === undefined && !this.#full()
+      case 'opening':
+      case 'active':
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** As much is in progress as may be: nothing further is read (RFC 6926 section 8.4, RFC 5460 section 7.3). */
+  #full(): boolean {
+    if (this.#state.phase !== 'bulk') return false
+    return this.#parked !== undefined || this.#bulk.running >= this.#settings.limits.maxBulkQueries
+  }
+
+  #pauseOrResume(): void {
     const { phase } = this.#state
-    return phase === 'expecting' || phase === 'opening' || phase === 'active'
+    if (phase === 'closed') return
+    const waits = phase === 'expecting' || phase === 'bulk'
+    const pause = waits && (this.#full() || (this.#blockedSince !== undefined && this.#framer.buffered > 0))
+    if (pause === this.#paused) return
+    this.#paused = pause
+    this.#actions.push({ type: 'reading', on: !pause })
+  }
+
+  #onEnded(): void {
+    const { phase } = this.#state
+    if (phase === 'expecting' || phase === 'bulk') {
+      // RFC 5460 section 7.4: it may close its end behind its queries and still wait for the answers.
+      this.#requestorEnded = true
+      return
+    }
+    // RFC 7724 section 8.4, RFC 7653 section 9.5
+    this.#close('requestor-closed', 'the requestor closed the connection', true)
   }
 
   #onMessage(message: Uint8Array, moment: Moment): void {
@@ -189,10 +280,14 @@ export class Session {
       return
     }
     const state = this.#state
-    if (state.phase !== 'expecting') {
+    const kind = request.kind === 'refused' ? request.query : request.kind
+    if (state.phase === 'bulk' && kind === 'active') {
+      this.#parked = message
+      return
+    }
+    if (state.phase !== 'expecting' && state.phase !== 'bulk') {
       // RFC 7724 section 8.3, RFC 7653 section 9.4: nothing else is asked on the connection of an active query.
-      const kind = request.kind === 'refused' ? request.query : request.kind
-      const asker = request.kind === 'active' ? request.query : request.asker
+      const asker = request.kind === 'refused' ? request.asker : request.query
       const text = 'an active query is running on this connection'
       this.#refuse(kind, asker, { status: 'notAllowed', text }, moment)
       return
@@ -206,10 +301,11 @@ export class Session {
     }
     switch (request.kind) {
       case 'refused':
-        this.#refuse(request.query, request.asker, request.refusal, moment)
+        if (kind === 'bulk') this.#refuseBulk(request.asker, request.refusal, moment)
+        else this.#refuse(kind, request.asker, request.refusal, moment)
         return
       case 'bulk':
-        this.#refuse('bulk', request.asker, { status: 'notAllowed', text: 'not allowed here' }, moment)
+        this.#startBulk(request.query, state.secure, moment)
         return
       case 'active':
         this.#startActive(request.query, moment)
@@ -254,21 +350,19 @@ export class Session {
       this.#misbehaved(`${kind} queries are not enabled`, moment)
       return
     }
-    this.#note({
-      event: 'query-refused',
-      xid: this.#xidText(asker.xid),
-      query: kind,
-      status: answer.status,
-      reason: answer.text,
-    })
+    this.#noteRefused(kind, asker, answer)
     this.#send(this.#dialect.refuse(kind, asker, answer, service, moment.now), moment)
-    this.#terminate('another query came on this connection', moment)
+    this.#terminate('another query was refused on this connection', moment)
     this.#close('refused', answer.text)
   }
 
-  /** Bulk queries are not served by this session. */
+  #noteRefused(query: QueryKind, asker: Asker, { status, text }: Refusal): void {
+    this.#note({ event: 'query-refused', xid: this.#xidText(asker.xid), query, status, reason: text })
+  }
+
   #enabled(kind: QueryKind): boolean {
-    return kind === 'active' && this.#settings.service.activeEnabled
+    const { activeEnabled, bulkEnabled } = this.#settings.service
+    return kind === 'active' ? activeEnabled : bulkEnabled
   }
 
   #whenDisabled(kind: QueryKind): Refusal | undefined {
@@ -276,9 +370,45 @@ export class Session {
     return status === undefined ? undefined : { status, text: `${kind} queries are not enabled` }
   }
 
+  // ---- Bulk queries
+
+  #startBulk(query: BulkQuery, secure: boolean, moment: Moment): void {
+    if (!this.#enabled('bulk') || !this.#rights.bulk) {
+      this.#refuse('bulk', query, { status: 'notAllowed', text: 'not allowed to this requestor' }, moment)
+      return
+    }
+    if (this.#bulk.has(query.xid)) {
+      // Nobody could tell the answers apart (RFC 6926 section 7.1, RFC 5460 section 6.5).
+      this.#misbehaved(`transaction-id ${this.#xidText(query.xid)} is that of a query under way`, moment)
+      return
+    }
+    this.#state = { phase: 'bulk', secure }
+    this.#bulk.start(query, this.#rights, moment)
+  }
+
+  /** One that fails leaves the connection and all others be (RFC 6926 section 8.2), unless they are many. */
+  #refuseBulk(asker: Asker, refusal: Refusal, moment: Moment): void {
+    if (
+      !this.#enabled('bulk') ||
+      !this.#rights.bulk ||
+      ++this.#refusals >= this.#settings.limits.maxRefusals
+    ) {
+      this.#refuse('bulk', asker, refusal, moment)
+      return
+    }
+    this.#noteRefused('bulk', asker, refusal)
+    this.#send(this.#dialect.refuse('bulk', asker, refusal, this.#settings.service, moment.now), moment)
+    if (this.#state.phase === 'expecting')
+      this.#state = { ...this.#expecting(moment, this.#state.secure), firstMessage: false }
+  }
+
   // ---- the active query
 
   #startActive(query: ActiveQuery, moment: Moment): void {
+    if (this.#requestorEnded) {
+      this.#close('requestor-closed', 'the requestor closed the connection', true)
+      return
+    }
     if (!this.#enabled('active') || !this.#rights.active) {
       this.#refuse('active', query, { status: 'notAllowed', text: 'not allowed to this requestor' }, moment)
       return
@@ -384,14 +514,19 @@ export class Session {
     this.#tell(run, 'dataMissing', '', baseTime, moment)
   }
 
-  /** Ends a query that is under way with QueryTerminated (RFC 7724 section 8.4, RFC 7653 section 9.5). */
+  /**
+   * Ends what is under way with QueryTerminated (RFC 7724 section 8.4, RFC 7653 section 9.5, RFC 6926 section 8.5, RFC 5460
+   * section 5.5).
+   */
   #terminate(text: string, moment: Moment): void {
     const state = this.#state
+    if (state.phase === 'bulk') this.#bulk.terminate(text, moment)
     if (state.phase !== 'opening' && state.phase !== 'active') return
     const { run } = state
     this.#note({
       event: 'query-terminated',
       xid: this.#xidText(run.query.xid),
+      query: 'active',
       status: 'queryTerminated',
       reason: text,
     })
@@ -429,6 +564,9 @@ export class Session {
       case 'refused':
         this.#close('no-tls', 'TLS was refused and the requestor did not close')
         return
+      case 'bulk':
+        this.#close('blocked', `nothing could be sent for ${limits.dataSeconds} s`, true)
+        return
       case 'opening':
       case 'active':
         if (this.#blockedSince !== undefined) {
@@ -449,7 +587,7 @@ export class Session {
     return this.#lastSent + 1000 * seconds
   }
 
-  #expecting(moment: Moment, secure: boolean): State {
+  #expecting(moment: Moment, secure: boolean): Extract<State, { phase: 'expecting' }> {
     const until = moment.mono + 1000 * this.#settings.limits.dataSeconds
     return { phase: 'expecting', until, firstMessage: true, secure }
   }

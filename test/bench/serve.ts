@@ -76,7 +76,11 @@ function catchUp(family: Family, store: MemoryStore, sent: (frame: Uint8Array) =
         keepaliveSeconds: 0,
         keepaliveForm: 'status',
       },
-      service: { identity: new Uint8Array(family === 4 ? 4 : 14).fill(1), activeEnabled: true },
+      service: {
+        identity: new Uint8Array(family === 4 ? 4 : 14).fill(1),
+        activeEnabled: true,
+        bulkEnabled: false,
+      },
       tls: { mode: 'off', ready: false },
     },
     moment,

@@ -130,6 +130,6 @@ test('a link-address is that of a subnet, or of one of its relays; a shared netw
   assert.deepEqual(topology.subnetsOfLink(parseAddress('2001:db8:1::5')!), [1, 2])
   assert.deepEqual(topology.subnetsOfLink(parseAddress('2001:db8:ff::1')!), [1, 2])
   assert.deepEqual(topology.subnetsOfLink(parseAddress('2001:db8:3::')!), [3])
-  assert.equal(topology.subnetsOfLink(parseAddress('2001:db8:4::')!), undefined)
+  assert.deepEqual(topology.subnetsOfLink(parseAddress('2001:db8:4::')!), [])
   assert.deepEqual(topology.timers(2), { renew: 20, rebind: 40 })
 })

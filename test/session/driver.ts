@@ -13,6 +13,7 @@ import type {
   SessionNote,
   TlsPolicy,
 } from '../../sidecar/session/session-io.ts'
+import { type Configured, ScanModel } from './bulk-model.ts'
 import { IndexModel } from './index-model.ts'
 
 export const START = 1763758800
@@ -57,6 +58,7 @@ export interface Setup {
   readonly rights: Partial<Rights>
   readonly service: Partial<Service>
   readonly tls: TlsPolicy
+  readonly configured: Configured
 }
 
 export const allRights: Rights = {
@@ -93,6 +95,16 @@ export class Driver {
   #open: { since: LogicalSeconds | undefined } | undefined
   #read: { after: number; limit: number } | undefined
   #taken = 0
+  /** Octets of the requestor are left unread. */
+  paused = false
+  readonly scans = new Map<number, ScanModel>()
+  readonly #configured: Configured
+  #opening: Extract<Action, { type: 'scan-open' }>[] = []
+  #next: Extract<Action, { type: 'scan-next' }> | undefined
+  /** Why no scan can be opened, if none can. */
+  refusing: string | undefined
+  /** Finds in one slice. */
+  sliceFinds = 2
 
   constructor(
     dialect: Dialect,
@@ -102,12 +114,18 @@ export class Driver {
   ) {
     this.time = time
     this.index = index
+    this.#configured = setup.configured ?? { addresses: [] }
     this.session = new Session(
       dialect,
       {
         limits: { ...defaultLimits, ...setup.limits },
         rights: { ...allRights, ...setup.rights },
-        service: { identity: identities[dialect.family], activeEnabled: true, ...setup.service },
+        service: {
+          identity: identities[dialect.family],
+          activeEnabled: true,
+          bulkEnabled: false,
+          ...setup.service,
+        },
         tls: setup.tls ?? { mode: 'off', ready: false },
       },
       time.moment,
@@ -129,6 +147,20 @@ export class Driver {
           break
         case 'read':
           this.#read = action
+          break
+        case 'scan-open':
+          this.#opening.push(action)
+          break
+        case 'scan-next':
+          if (this.#next !== undefined) throw new Error('two slices asked for at a time')
+          this.#next = action
+          break
+        case 'scan-close':
+          if (this.#next?.scan === action.scan) this.#next = undefined
+          this.scans.delete(action.scan)
+          break
+        case 'reading':
+          this.paused = !action.on
           break
         case 'start-tls':
           this.startedTls = true
@@ -161,6 +193,24 @@ export class Driver {
           newest,
           complete: since >= index.horizon,
         })
+      return true
+    }
+    const opening = this.#opening.shift()
+    if (opening !== undefined) {
+      const { scan, query } = opening
+      if (this.refusing !== undefined) this.tell({ type: 'scan-refused', scan, text: this.refusing })
+      else {
+        this.scans.set(scan, new ScanModel(this.index, query, this.#configured))
+        this.tell({ type: 'scan-opened', scan, horizon: this.index.horizon })
+      }
+      return true
+    }
+    const next = this.#next
+    if (next !== undefined) {
+      this.#next = undefined
+      const { scan, settled } = next
+      const slice = this.scans.get(scan)!.next(Math.min(this.sliceFinds, limit), settled, this.time.moment)
+      this.tell({ type: 'slice', scan, slice })
       return true
     }
     const read = this.#read

@@ -13,6 +13,11 @@ const into: Record<Phase, (family: FamilyUnderTest) => Driver> = {
   securing: (family) => new Driver(family.dialect, { tls: REQUIRED }).receive(family.tlsStart(1)),
   refused: (family) =>
     new Driver(family.dialect, { tls: { mode: 'required', ready: false } }).receive(family.tlsStart(1)),
+  bulk: (family) => {
+    const driver = new Driver(family.dialect, { service: { bulkEnabled: true } })
+    driver.tell({ type: 'bytes', data: family.bulk(5) })
+    return driver
+  },
   opening: (family) => {
     const driver = new Driver(family.dialect)
     driver.tell({ type: 'bytes', data: family.query(START) })
@@ -44,6 +49,9 @@ function inputs(driver: Driver): Record<InputType, Input> {
     secured: { type: 'secured', rights: allRights },
     opened: { type: 'opened', after: 0, newest: 0, complete: true },
     batch: { type: 'batch', batch: driver.index.read(0, 10) },
+    'scan-opened': { type: 'scan-opened', scan: 1, horizon: 0 },
+    'scan-refused': { type: 'scan-refused', scan: 1, text: 'not now' },
+    slice: { type: 'slice', scan: 1, slice: { finds: [], done: true, overtaken: false } },
     'index-grew': { type: 'index-grew' },
     writable: { type: 'writable' },
     progress: { type: 'progress' },
@@ -58,6 +66,7 @@ const leads: { readonly [P in Phase]?: { readonly [I in InputType]?: Phase } } =
   expecting: { ended: 'closed', terminate: 'closed' },
   securing: { bytes: 'closed', secured: 'expecting', ended: 'closed', terminate: 'closed' },
   refused: { ended: 'closed', terminate: 'closed' },
+  bulk: { 'scan-refused': 'expecting', slice: 'expecting', terminate: 'closed' },
   opening: { opened: 'live', ended: 'closed', terminate: 'closed' },
   'catching-up': { batch: 'live', ended: 'closed', terminate: 'closed' },
   live: { ended: 'closed', terminate: 'closed' },
@@ -70,6 +79,8 @@ for (const family of families)
         it(`${phase}: ${type}`, () => {
           const driver = into[phase](family)
           assert.equal(driver.session.phase, phase)
+          // A slice is the answer to something.
+          if (phase === 'bulk' && type === 'slice') driver.answer()
           const input = inputs(driver)[type]
           if (phase === 'closed') {
             assert.deepEqual(driver.tell(input), [])

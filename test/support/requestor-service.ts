@@ -12,7 +12,7 @@ import { dialect6 } from '../../sidecar/session/dialect6.ts'
 import { Session } from '../../sidecar/session/session.ts'
 import { shareFrames } from '../../sidecar/session/shared-frames.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
-import type { BindingStore } from '../../sidecar/store/store.ts'
+import type { BulkStore } from '../../sidecar/store/store.ts'
 import { parseAddress } from '../../sidecar/wire/address.ts'
 import { waitFor } from './wait.ts'
 
@@ -43,6 +43,7 @@ export class TestService {
   /** The logical clock; a test moves it. */
   now = 1_800_000_000
   trusted = true
+  walkPending = false
   #port: number | undefined
 
   constructor(
@@ -56,7 +57,7 @@ export class TestService {
     const dialect = shareFrames(family === 4 ? dialect4 : dialect6)
     this.service = new RequestorService({
       family,
-      store: this.memory as unknown as BindingStore,
+      store: this.memory as unknown as BulkStore,
       now: () => this.now,
       keaNow: () => this.now,
       createSession: (settings, moment) => new Session(dialect, settings, moment),
@@ -67,6 +68,7 @@ export class TestService {
       }),
       listen: [{ address: loopback[family], port: 0 }],
       indexTrusted: () => this.trusted,
+      walkPending: () => this.walkPending,
       ...parts,
     })
   }

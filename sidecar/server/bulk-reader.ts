@@ -1,0 +1,214 @@
+// What a Bulk query asks of the store, answered in slices: a scan of the stored bindings, and in DHCPv4 the walk over all
+// configured addresses that goes before it.
+import type { Binding, LogicalSeconds } from '../binding.ts'
+import type { BulkFind, BulkSlice, Moment, ScanQuery } from '../session/session-io.ts'
+import type { BindingStore, BulkScan, BulkStore, Change, ChangeWindow } from '../store/store.ts'
+import {
+  MAX_COMPANIONS,
+  MAX_SLICE_OCTETS,
+  MAX_VISITED,
+  MESSAGE_OVERHEAD,
+  sizeOf,
+  withCompanions,
+} from './change-reader.ts'
+import { type AddressRange, numberOf, type Topology } from './topology.ts'
+
+/** A slice ends after this time in any case, but for what one binding's companions take. */
+const SLICE_MS = 1
+/** Finds after which clock and octets are looked at. */
+const STEP_FINDS = 16
+/** Records looked at after which the clock is looked at. */
+const STEP_VISITS = 1024
+
+/** A Bulk query's way through the store. To be closed in any case. */
+export interface OpenBulk {
+  /** @param settled addresses that have been told as companions, see BulkScan.settle */
+  next(settled: readonly Uint8Array[]): BulkSlice
+  close(): void
+}
+
+/** Undefined: too many scans are open; to be tried again. */
+export function openBulk(
+  store: BulkStore,
+  topology: Topology,
+  query: ScanQuery,
+  moment: () => Moment,
+): OpenBulk | undefined {
+  const { horizon = 0 } = store
+  const { start } = query.window ?? {}
+  const { now, keaNow } = moment()
+  const window = query.window && { ...query.window, keaAhead: keaNow - now }
+  // Of what has no record, all that is known is that it has not ended at the horizon or later.
+  const walks = query.configured && (query.window === undefined || start === undefined || start < horizon)
+  const ranges = walks ? topology.configured : []
+  const present: Present = { moment: moment() }
+  const scan = store.openBulkScan(query.selector, {
+    window,
+    departures: query.departures,
+    where: (data) => !within(ranges, data) && query.where(data, present.moment),
+  })
+  if (scan === undefined) return undefined
+  const walk = new RangeWalk(store, ranges, query, window, horizon - 1, present)
+  const reader = new BulkReader(store, topology, scan, walk)
+  return {
+    next(settled) {
+      present.moment = moment()
+      return reader.next(settled)
+    },
+    close: () => scan.close(),
+  }
+}
+
+/** One moment holds for all of a slice. */
+interface Present {
+  moment: Moment
+}
+
+/** How much a slice may still do. */
+class Budget {
+  readonly #until = performance.now() + SLICE_MS
+  octets = MAX_SLICE_OCTETS
+  visits = MAX_VISITED
+
+  get spent(): boolean {
+    return this.octets <= 0 || this.visits <= 0 || performance.now() >= this.#until
+  }
+}
+
+class BulkReader {
+  readonly #store: BindingStore
+  readonly #topology: Topology
+  readonly #scan: BulkScan
+  readonly #walk: RangeWalk
+  /** Clients (with their link) that hold more than one message shows: each of their further bindings is told alone. */
+  readonly #large = new Set<string>()
+
+  constructor(store: BindingStore, topology: Topology, scan: BulkScan, walk: RangeWalk) {
+    this.#store = store
+    this.#topology = topology
+    this.#scan = scan
+    this.#walk = walk
+  }
+
+  next(settled: readonly Uint8Array[]): BulkSlice {
+    for (const address of settled) this.#scan.settle(address)
+    const finds: BulkFind[] = []
+    const budget = new Budget()
+    let done = false
+    do {
+      if (!this.#walk.done) this.#walk.go(budget, finds)
+      else {
+        const { changes, visited, done: last } = this.#scan.next(STEP_FINDS, STEP_VISITS)
+        budget.visits -= Math.max(1, visited)
+        for (const change of changes) {
+          const find = this.#withCompanions(change)
+          budget.octets -= sizeOf(find)
+          finds.push(find)
+        }
+        done = last
+      }
+    } while (!done && !budget.spent)
+    return { finds, done, overtaken: this.#scan.overtaken }
+  }
+
+  #withCompanions(change: Change) {
+    const { linkOf } = this.#topology
+    const about = change.kind === 'binding' ? change.binding : change.departure
+    const key = this.#large.size === 0 ? '' : clientKey(about, linkOf(about.subnetId))
+    if (key !== '' && this.#large.has(key) && change.kind === 'binding') return { ...change, companions: [] }
+    const find = withCompanions(this.#store, linkOf, change)
+    if (find.companions.length === MAX_COMPANIONS) this.#large.add(clientKey(about, linkOf(about.subnetId)))
+    return find
+  }
+}
+
+function clientKey({ clientId }: Pick<Binding, 'clientId'>, link: string | number): string {
+  return `${link} ${Buffer.from(clientId).toString('hex')}`
+}
+
+/** Each address of the ranges once, in order: its binding, or that there is none. */
+class RangeWalk {
+  readonly #store: BindingStore
+  readonly #ranges: readonly AddressRange[]
+  readonly #query: ScanQuery
+  readonly #window: ChangeWindow | undefined
+  readonly #since: LogicalSeconds
+  readonly #present: Present
+  readonly #address = new Uint8Array(4)
+  #range = 0
+  #at: number
+
+  constructor(
+    store: BindingStore,
+    ranges: readonly AddressRange[],
+    query: ScanQuery,
+    window: ChangeWindow | undefined,
+    since: LogicalSeconds,
+    present: Present,
+  ) {
+    this.#store = store
+    this.#ranges = ranges
+    this.#query = query
+    this.#window = window
+    this.#since = since
+    this.#present = present
+    this.#at = ranges[0]?.first ?? 0
+  }
+
+  get done(): boolean {
+    return this.#range >= this.#ranges.length
+  }
+
+  /** Goes on for a step. */
+  go(budget: Budget, finds: BulkFind[]): void {
+    const { moment } = this.#present
+    const before = finds.length
+    for (let visits = 0; visits < STEP_VISITS && finds.length - before < STEP_FINDS && !this.done; visits++) {
+      budget.visits--
+      const find = this.#look(moment)
+      if (find !== undefined) {
+        budget.octets -= find.kind === 'available' ? MESSAGE_OVERHEAD : sizeOf(find)
+        finds.push(find)
+      }
+      if (this.#at < this.#ranges[this.#range]!.last) this.#at++
+      else this.#at = this.#ranges[++this.#range]?.first ?? 0
+    }
+  }
+
+  #look(moment: Moment): BulkFind | undefined {
+    const address = this.#address
+    address[0] = this.#at >>> 24
+    address[1] = this.#at >>> 16
+    address[2] = this.#at >>> 8
+    address[3] = this.#at
+    const known = this.#store.peek(address)
+    if (known === undefined) return { kind: 'available', address: address.slice(), since: this.#since }
+    if (this.#window !== undefined && !changedWithin(known, this.#window)) return undefined
+    if (!this.#query.where(known, moment)) return undefined
+    return { kind: 'binding', binding: this.#store.get(address)!, companions: [] }
+  }
+}
+
+/** RFC 6926 section 8.2, and the change as we saw it; as the store has it for its scans. */
+function changedWithin(binding: Binding, window: ChangeWindow): boolean {
+  const { start = 0, end = Number.POSITIVE_INFINITY, keaAhead = 0 } = window
+  const inside = (at: number) => at >= start && at <= end
+  return (
+    inside(binding.changedAt) ||
+    inside(binding.clientLastTransaction - keaAhead) ||
+    inside(binding.stateSince - keaAhead)
+  )
+}
+
+function within(ranges: readonly AddressRange[], { address }: Pick<Binding, 'address'>): boolean {
+  if (ranges.length === 0 || address.length !== 4) return false
+  const number = numberOf(address)
+  let low = 0
+  let high = ranges.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (ranges[middle]!.last < number) low = middle + 1
+    else high = middle
+  }
+  return low < ranges.length && ranges[low]!.first <= number
+}
