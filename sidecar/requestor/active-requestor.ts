@@ -1,26 +1,17 @@
 // A requestor over TCP, for the command-line tool, for tests and for benchmarks: an active query as an async iterator.
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { BindingState, type UnixSeconds } from '../binding.ts'
-import { codeOf, reasonOf, SidecarError } from '../errors.ts'
+import { reasonOf, SidecarError } from '../errors.ts'
 import { ActiveClient } from './client.ts'
 import { keyOf, type ReportedBinding, type RequestorEvent } from './events.ts'
+import { NOT_SERVED, openSocket, peerOf, type ServerPlace } from './open-socket.ts'
 
 /** ACTIVE_LQ_RCV_TIMEOUT (RFC 7724 section 6.3, RFC 7653 section 7.3). */
 const RECEIVE_TIMEOUT_SECONDS = 120
-const CONNECT_TIMEOUT_SECONDS = 10
 /** Events that may wait for a consumer before the socket is no longer read. */
 const MAX_WAITING_EVENTS = 4096
 
-const NOT_SERVED =
-  'without an answer: it does not permit this requestor, has Active Leasequery off, or wants TLS'
-
-export const defaultPorts = { 4: 67, 6: 547 } as const
-
-export interface ActiveRequestorOptions {
-  readonly family: 4 | 6
-  readonly host: string
-  /** 67 or 547 without it. */
-  readonly port?: number | undefined
+export interface ActiveRequestorOptions extends ServerPlace {
   /** query-start-time in Unix seconds, in the server's time; absent = from now on. */
   readonly since?: UnixSeconds | undefined
   /** Option codes wanted. */
@@ -29,7 +20,6 @@ export interface ActiveRequestorOptions {
   readonly xid?: number | undefined
   /** Silence after which the server is given up, in seconds. */
   readonly receiveTimeout?: number | undefined
-  readonly localAddress?: string | undefined
 }
 
 /**
@@ -71,7 +61,7 @@ export class ActiveRequestor implements AsyncIterable<RequestorEvent> {
    * @throws SidecarError ALQ_CONNECT
    */
   static async connect(options: ActiveRequestorOptions): Promise<ActiveRequestor> {
-    const socket = await open(options)
+    const socket = await openSocket(options, NOT_SERVED.active)
     return new ActiveRequestor(socket, options)
   }
 
@@ -184,58 +174,13 @@ export class ActiveRequestor implements AsyncIterable<RequestorEvent> {
       ? cause === undefined
         ? 'without a word'
         : `(${reasonOf(cause)})`
-      : NOT_SERVED
+      : NOT_SERVED.active
     return new SidecarError('ALQ_SERVER_CLOSED', { ...this.#peer, when }, { cause })
   }
 
   #silent(): SidecarError {
     return new SidecarError('ALQ_SERVER_SILENT', { ...this.#peer, seconds: this.#receiveTimeout })
   }
-}
-
-function peerOf(options: ActiveRequestorOptions): { address: string; port: number } {
-  return { address: options.host, port: options.port ?? defaultPorts[options.family] }
-}
-
-function open(options: ActiveRequestorOptions): Promise<Socket> {
-  const { address, port } = peerOf(options)
-  const { localAddress } = options
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      host: address,
-      port,
-      noDelay: true,
-      ...(localAddress === undefined ? {} : { localAddress }),
-    })
-    const fail = (reason: string, cause?: unknown) => {
-      socket.destroy()
-      reject(new SidecarError('ALQ_CONNECT', { address, port, reason }, { cause }))
-    }
-    socket.setTimeout(CONNECT_TIMEOUT_SECONDS * 1000, () =>
-      fail(`no answer within ${CONNECT_TIMEOUT_SECONDS} s`),
-    )
-    socket.once('error', (error) => {
-      // Accepted and reset before we could speak: as if closed a moment later.
-      if (codeOf(error) !== 'ECONNRESET') fail(describe(error), error)
-      else
-        reject(new SidecarError('ALQ_SERVER_CLOSED', { address, port, when: NOT_SERVED }, { cause: error }))
-    })
-    socket.once('connect', () => {
-      socket.removeAllListeners('error')
-      socket.removeAllListeners('timeout')
-      resolve(socket)
-    })
-  })
-}
-
-function describe(error: Error): string {
-  const texts: Readonly<Record<string, string>> = {
-    ECONNREFUSED: 'nothing listens there',
-    ENOTFOUND: 'no host has this name',
-    EHOSTUNREACH: 'the host cannot be reached',
-    ENETUNREACH: 'the network cannot be reached',
-  }
-  return texts[codeOf(error)] ?? reasonOf(error)
 }
 
 /** What a requestor knows: fold the events in, and the live bindings come out. */

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type { UnixSeconds } from '../binding.ts'
 import { SidecarError } from '../errors.ts'
 import { badFlag, type Flag, formatFlags, parseFlags } from '../flags.ts'
-import { defaultPorts } from './active-requestor.ts'
+import { defaultPorts } from './open-socket.ts'
 
 export const watchFlags: readonly Flag[] = [
   { name: '-4', byDefault: 'unless HOST is an IPv6 address', meaning: 'DHCPv4 (RFC 7724)' },

@@ -1,19 +1,18 @@
 // An active query from the requestor's side, sans-IO: octets in, events out. It opens no socket and reads no clock.
-import { BindingState, INFINITE, NO_OCTETS, type UnixSeconds } from '../binding.ts'
+import type { UnixSeconds } from '../binding.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import { fromSeconds2000, toSeconds2000 } from '../wire/absolute-time.ts'
-import { formatAddress } from '../wire/address.ts'
 import { Framer } from '../wire/framing.ts'
-import type { RawOption } from '../wire/option-table.ts'
 import { decodeMessage4, encodeFrame4 } from '../wire/v4/codec.ts'
 import { type Message4, MessageType4, messageTypeNames4, Op } from '../wire/v4/messages.ts'
-import { Code4, DATA_SOURCE_REMOTE, SubCode4, subOptions4 } from '../wire/v4/options.ts'
+import { Code4 } from '../wire/v4/options.ts'
 import { Status4, type StatusOption, statusNames4 } from '../wire/v4/status.ts'
 import { decodeMessage6, encodeFrame6 } from '../wire/v6/codec.ts'
 import { type Message6, MessageType6, messageTypeNames6 } from '../wire/v6/messages.ts'
-import { type ClientData6, Code6, type RelayData6, relayHops6 } from '../wire/v6/options.ts'
+import { type ClientData6, Code6 } from '../wire/v6/options.ts'
 import { Status6, statusNames6 } from '../wire/v6/status.ts'
-import type { ReportedBinding, ReportedRelay, RequestorEvent, Told } from './events.ts'
+import type { RequestorEvent, Told } from './events.ts'
+import { bindingOf4, bindingsOf6 } from './reported.ts'
 
 /** Option 55 of a query, unless told otherwise: what RFC 6926 section 7.2 recommends, and who the client is. */
 export const defaultWants4: readonly number[] = [
@@ -31,7 +30,7 @@ export const defaultWants4: readonly number[] = [
 export const defaultWants6: readonly number[] = [Code6.baseTime, Code6.relayData]
 
 /** DUID-EN of the IANA example enterprise (RFC 5612), for requestors without one of their own. */
-const DEFAULT_DUID = Uint8Array.from([0, 2, 0, 0, 0x7e, 0xd9, ...Buffer.from('leasequery')])
+export const DEFAULT_DUID = Uint8Array.from([0, 2, 0, 0, 0x7e, 0xd9, ...Buffer.from('leasequery')])
 
 export interface ActiveQueryOptions {
   readonly family: 4 | 6
@@ -266,117 +265,7 @@ export class ActiveClient {
   }
 }
 
-function broken(reason: string, cause?: unknown): SidecarError<'ALQ_SERVER_PROTOCOL'> {
+/** What the server said cannot be: the connection is of no use any more. */
+export function broken(reason: string, cause?: unknown): SidecarError<'ALQ_SERVER_PROTOCOL'> {
   return new SidecarError('ALQ_SERVER_PROTOCOL', { reason }, cause === undefined ? undefined : { cause })
-}
-
-function bindingOf4(message: Message4, baseTime: UnixSeconds): ReportedBinding {
-  const { options } = message
-  const byType = message.type === MessageType4.leaseActive ? BindingState.active : BindingState.available
-  const state = (options.dhcpState ?? byType) as BindingState
-  const hardwareLength = Math.min(message.hlen ?? 0, 16)
-  return {
-    family: 4,
-    address: formatAddress(message.ciaddr!),
-    prefixLength: 0,
-    state,
-    clientId: own(options.clientIdentifier),
-    hardwareType: message.htype ?? 0,
-    hardwareAddress: own(message.chaddr?.subarray(0, hardwareLength)),
-    expires: options.leaseTime === undefined ? undefined : endOf(options.leaseTime, baseTime),
-    preferredUntil: undefined,
-    lastTransaction: before(baseTime, options.clientLastTransactionTime),
-    stateSince: before(baseTime, options.startTimeOfState),
-    remote: ((options.dataSource ?? 0) & DATA_SOURCE_REMOTE) !== 0,
-    relay: options.relayAgentInformation && relayOf4(options.relayAgentInformation),
-    options: (options.unknown ?? []).map(({ code, data }) => ({ code, data: own(data) })),
-  }
-}
-
-function relayOf4(value: Uint8Array): ReportedRelay {
-  const raw = own(value)
-  let subOptions: readonly RawOption[] = []
-  try {
-    subOptions = subOptions4(raw)
-  } catch {
-    // Equipment puts odd things there; the octets are shown as they came.
-  }
-  const find = (code: number) => subOptions.find((option) => option.code === code)?.data
-  return {
-    circuitId: find(SubCode4.circuitId),
-    remoteId: find(SubCode4.remoteId),
-    relayId: find(SubCode4.relayId),
-    raw,
-  }
-}
-
-function bindingsOf6(data: ClientData6, baseTime: UnixSeconds): ReportedBinding[] {
-  const shared = {
-    family: 6 as const,
-    clientId: own(data.clientId),
-    hardwareType: 0,
-    hardwareAddress: NO_OCTETS,
-    lastTransaction: before(baseTime, data.clientLastTransactionTime),
-    stateSince: undefined,
-    remote: false,
-    relay: data.relayData && relayOf6(data.relayData),
-    options: (data.unknown ?? []).map((option) => ({ code: option.code, data: own(option.data) })),
-  }
-  const bindings: ReportedBinding[] = []
-  for (const one of data.iaAddresses ?? []) {
-    bindings.push({
-      ...shared,
-      ...lifeOf6(one, baseTime),
-      address: formatAddress(one.address),
-      prefixLength: 0,
-    })
-  }
-  for (const one of data.iaPrefixes ?? []) {
-    const { prefixLength } = one
-    bindings.push({ ...shared, ...lifeOf6(one, baseTime), address: formatAddress(one.prefix), prefixLength })
-  }
-  return bindings
-}
-
-function lifeOf6(one: { preferredLifetime: number; validLifetime: number }, baseTime: UnixSeconds) {
-  const ended = one.validLifetime === 0
-  return {
-    state: ended ? BindingState.available : BindingState.active,
-    expires: ended ? undefined : endOf(one.validLifetime, baseTime),
-    preferredUntil: ended ? undefined : endOf(one.preferredLifetime, baseTime),
-  }
-}
-
-function relayOf6(data: RelayData6): ReportedRelay {
-  const message = own(data.message)
-  const raw = Uint8Array.from([...data.peerAddress, ...message])
-  let options: readonly RawOption[] = []
-  try {
-    // The relay closest to the client knows the port.
-    options = relayHops6(message)
-      .flatMap((hop) => hop.options)
-      .reverse()
-  } catch {
-    // Shown as it came.
-  }
-  const find = (code: number) => options.find((option) => option.code === code)?.data
-  return {
-    circuitId: find(Code6.interfaceId),
-    remoteId: find(Code6.remoteId),
-    relayId: find(Code6.relayId),
-    raw,
-  }
-}
-
-function endOf(seconds: number, baseTime: UnixSeconds): UnixSeconds {
-  return seconds === INFINITE ? Number.POSITIVE_INFINITY : baseTime + seconds
-}
-
-function before(baseTime: UnixSeconds, seconds: number | undefined): UnixSeconds | undefined {
-  return seconds === undefined ? undefined : baseTime - seconds
-}
-
-/** A copy: decoded octets are views of a receive buffer. */
-function own(octets: Uint8Array | undefined): Uint8Array {
-  return octets === undefined || octets.length === 0 ? NO_OCTETS : Uint8Array.from(octets)
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type BindingData, BindingState, type Family, NO_OCTETS, Origin } from '../../sidecar/binding.ts'
 import { createLog, type LogLevel } from '../../sidecar/log.ts'
 import { ActiveRequestor, type ActiveRequestorOptions } from '../../sidecar/requestor/active-requestor.ts'
+import { BulkRequestor, type BulkRequestorOptions } from '../../sidecar/requestor/bulk-requestor.ts'
 import { RequestorService, type RequestorServiceParts } from '../../sidecar/server/requestor-service.ts'
 import { ServiceMemory } from '../../sidecar/server/service-memory.ts'
 import { dialect4 } from '../../sidecar/session/dialect4.ts'
@@ -39,7 +40,7 @@ export class TestService {
   readonly service: RequestorService
   readonly folder: string
   readonly log: LogLine[] = []
-  readonly #requestors: ActiveRequestor[] = []
+  readonly #requestors: { close(): void }[] = []
   /** The logical clock; a test moves it. */
   now = 1_800_000_000
   trusted = true
@@ -96,6 +97,14 @@ export class TestService {
     const { family } = this
     const port = this.#port ?? (await this.port())
     const requestor = await ActiveRequestor.connect({ family, host: loopback[family], port, ...options })
+    this.#requestors.push(requestor)
+    return requestor
+  }
+
+  async bulk(options: Partial<BulkRequestorOptions> = {}): Promise<BulkRequestor> {
+    const { family } = this
+    const port = this.#port ?? (await this.port())
+    const requestor = await BulkRequestor.connect({ family, host: loopback[family], port, ...options })
     this.#requestors.push(requestor)
     return requestor
   }
