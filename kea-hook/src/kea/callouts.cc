@@ -199,7 +199,8 @@ int cb6_updated(CalloutHandle&) {
 
 int command_processed(CalloutHandle& handle) {
     return guarded([&](Hook& loaded) {
-        loaded.commandProcessed(argument<std::string>(handle, "name"), argument<ConstElementPtr>(handle, "arguments"));
+        loaded.commandProcessed(argument<std::string>(handle, "name"),
+                                argument<ConstElementPtr>(handle, "arguments"));
     });
 }
 

@@ -20,7 +20,8 @@ int answered(CalloutHandle& handle, F&& answer) noexcept {
         ConstElementPtr response;
         try {
             Hook* hook = Hook::loaded();
-            response = hook ? answer(*hook) : createAnswer(isc::config::CONTROL_RESULT_ERROR, "The lease feed is not loaded.");
+            response = hook ? answer(*hook)
+                            : createAnswer(isc::config::CONTROL_RESULT_ERROR, "The lease feed is not loaded.");
         } catch (const std::exception& problem) {
             response = createAnswer(isc::config::CONTROL_RESULT_ERROR, problem.what());
         }

@@ -1,6 +1,6 @@
-// For a server whose lease manager is not watched (feed.tap false): leases that callouts say may have changed are read
-// anew on the main thread, and what is read is published. Slower, and blind to what no callout names, which followers
-// find by walks; but nothing of it is in the way of a write.
+// For a server whose lease manager is not watched (feed.tap false): leases that callouts say may have changed are
+// read anew on the main thread, and what is read is published. Slower, and blind to what no callout names, which
+// followers find by walks; but nothing of it is in the way of a write.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ public:
     DirtyLeases(const DirtyLeases&) = delete;
     DirtyLeases& operator=(const DirtyLeases&) = delete;
 
-    /// Any thread; copies. The newest mark of an address replaces older ones. Beyond kMostMarks followers are asked to
-    /// walk instead.
+    /// Any thread; copies. The newest mark of an address replaces older ones. Beyond kMostMarks followers are asked
+    /// to walk instead.
     void mark(const LeaseView& lease, Origin origin, const PacketView* packet);
     /// The same where nothing but the address is known, as of a command.
     void mark(const AddressOctets& address, Origin origin);

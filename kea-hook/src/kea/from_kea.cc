@@ -107,8 +107,9 @@ void readStoredRelay6(const Lease6& lease, std::string& hops) {
         }
         const AddressOctets link_octets{IOAddress(link->stringValue())};
         const AddressOctets peer_octets{IOAddress(peer->stringValue())};
-        encodeRelayHop(hops, hop && hop->getType() == Element::integer ? static_cast<std::uint32_t>(hop->intValue()) : 0,
-                       link_octets.view(), peer_octets.view(), options);
+        const bool counted = hop && hop->getType() == Element::integer;
+        encodeRelayHop(hops, counted ? static_cast<std::uint32_t>(hop->intValue()) : 0, link_octets.view(),
+                       peer_octets.view(), options);
     }
 }
 
@@ -149,7 +150,7 @@ void appendOption4(std::string& to, std::uint8_t code, Octets value) {
     } while (!value.empty());
 }
 
-// Kea's own encoding of one option, header included. Kea packs into whatever is there, so the buffer is emptied first.
+// Kea's own encoding of one option, header included.
 Octets packed(const Option& option, OutputBuffer& buffer) {
     buffer.clear();
     option.pack(buffer, false);

@@ -11,6 +11,7 @@
 #include <util/multi_threading_mgr.h>
 
 #include <algorithm>
+#include <fstream>
 
 
 using isc::data::ConstElementPtr;
@@ -73,7 +74,10 @@ bool changesSubnets(const std::string& command) {
 }
 
 void addAddress(std::vector<AddressOctets>& to, const ConstElementPtr& map) {
-    const ConstElementPtr address = map && map->getType() == Element::map ? map->get("ip-address") : ConstElementPtr();
+    if (!map || map->getType() != Element::map) {
+        return;
+    }
+    const ConstElementPtr address = map->get("ip-address");
     if (address && address->getType() == Element::string) {
         to.emplace_back(isc::asiolink::IOAddress(address->stringValue()));
     }
@@ -95,6 +99,24 @@ std::vector<AddressOctets> addressesOf(const ConstElementPtr& arguments) {
         }
     }
     return addresses;
+}
+
+// Kea's profiles in Debian know nothing of the feed's folder until a rule is added.
+std::string hintOfAppArmor(const std::string& error) {
+    if (error.find("Permission denied") == std::string::npos) {
+        return std::string();
+    }
+    std::string profile;
+    std::ifstream file("/proc/self/attr/current");
+    std::getline(file, profile, '\0');
+    if (profile.empty() || startsWith(profile, "unconfined")) {
+        return std::string();
+    }
+    while (!profile.empty() && profile.back() == '\n') {
+        profile.pop_back();
+    }
+    return " (AppArmor confines this process by the profile " + profile +
+           ", which needs a rule for the feed's folder: see the lease feed's README)";
 }
 
 ElementPtr count(std::uint64_t number) {
@@ -180,7 +202,7 @@ void Hook::start() {
         feed_->start();
         started_ = true;
     } catch (const std::exception& problem) {
-        error = problem.what();
+        error = problem.what() + hintOfAppArmor(problem.what());
     }
     std::lock_guard<std::mutex> lock(text_mutex_);
     if (!error.empty() && error != start_error_) {
@@ -263,7 +285,8 @@ void Hook::tappedAny(Operation operation, const L& lease) noexcept {
 }
 
 template <typename L>
-Origin Hook::originOf(Operation operation, const L& lease, Octets address, bool of_packet, ThreadContext& thread) const {
+Origin Hook::originOf(Operation operation, const L& lease, Octets address, bool of_packet,
+                      ThreadContext& thread) const {
     if (thread.isReclaiming(address) && isReclaimed(operation, lease)) {
         thread.reclaimed();
         return Origin::reclamation;
@@ -295,13 +318,19 @@ void Hook::markedAny(const L& lease, Origin origin) {
 template void Hook::markedAny(const Lease4&, Origin);
 template void Hook::markedAny(const Lease6&, Origin);
 
+template <typename L>
+void Hook::annotatePacket(const L& lease, const PacketView& packet, ThreadContext& thread) {
+    const LeaseView view = viewOf(lease, thread.leaseScratch(), false);
+    feed_->annotate(
+        {view.address, view.hardware_type, view.hardware_address, view.client_id, Origin::unknown, &packet});
+}
+
 void Hook::cached(const Lease4& lease) {
     ThreadContext& thread = ThreadContext::current();
     const PacketView* packet = thread.packetOf(lease, config_.captured);
     // The same callout comes for a Discover, which changes nothing.
     if (feed_ && packet && packet->message_type == isc::dhcp::DHCPREQUEST) {
-        const LeaseView view = viewOf(lease, thread.leaseScratch(), false);
-        feed_->annotate({view.address, view.hardware_type, view.hardware_address, view.client_id, Origin::unknown, packet});
+        annotatePacket(lease, *packet, thread);
     }
 }
 
@@ -309,8 +338,7 @@ void Hook::cached(const Lease6& lease) {
     ThreadContext& thread = ThreadContext::current();
     const PacketView* packet = thread.packetOf(lease, config_.captured);
     if (feed_ && packet) {
-        const LeaseView view = viewOf(lease, thread.leaseScratch(), false);
-        feed_->annotate({view.address, view.hardware_type, view.hardware_address, view.client_id, Origin::unknown, packet});
+        annotatePacket(lease, *packet, thread);
     }
 }
 
@@ -349,7 +377,8 @@ void Hook::annotateReused(ThreadContext& thread, const Pkt6Ptr& response) {
         }
         for (const auto& option : ia.second->getOptions()) {
             const auto address = boost::dynamic_pointer_cast<isc::dhcp::Option6IAAddr>(option.second);
-            if (!address || address->getValid() == 0 || thread.wasWritten(AddressOctets(address->getAddress()).view())) {
+            if (!address || address->getValid() == 0 ||
+                thread.wasWritten(AddressOctets(address->getAddress()).view())) {
                 continue;
             }
             const Lease6Ptr lease = LeaseMgrFactory::instance().getLease6(

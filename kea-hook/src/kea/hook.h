@@ -79,7 +79,10 @@ private:
     template <typename Lease>
     void tappedAny(Operation operation, const Lease& lease) noexcept;
     template <typename Lease>
-    Origin originOf(Operation operation, const Lease& lease, Octets address, bool of_packet, ThreadContext& thread) const;
+    Origin originOf(Operation operation, const Lease& lease, Octets address, bool of_packet,
+                    ThreadContext& thread) const;
+    template <typename Lease>
+    void annotatePacket(const Lease& lease, const PacketView& packet, ThreadContext& thread);
     void annotateReused(ThreadContext& thread, const isc::dhcp::Pkt6Ptr& response);
     void start();
     void watchLeases();

@@ -80,7 +80,8 @@ const std::vector<Row> kFeed = {
     {"curve-key-file", Type::text, ""},
     {"tap", Type::boolean, "true"},
 };
-const Row kCapture = {"capture-options", Type::codes, "[ 12, 60, 61, 77, 81, 82, 124, 125 ]|[ 15, 16, 17, 37, 38, 39 ]"};
+const Row kCapture = {"capture-options", Type::codes,
+                      "[ 12, 60, 61, 77, 81, 82, 124, 125 ]|[ 15, 16, 17, 37, 38, 39 ]"};
 
 // Kea's lease_query hook knows these too. They have no meaning here and are let pass, so that a copied block works.
 const std::vector<std::string> kWithoutEffect = {"extended-info-tables-enabled", "max-bulk-query-threads",
@@ -226,7 +227,8 @@ private:
             }
             return given;
         case Type::integer:
-            if (given->getType() != Element::integer || given->intValue() < row.least || given->intValue() > row.most) {
+            if (given->getType() != Element::integer || given->intValue() < row.least ||
+                given->intValue() > row.most) {
                 refuse(place, given, "a whole number from " + std::to_string(row.least) + " to " +
                                          std::to_string(row.most) + " is wanted");
             }
@@ -463,7 +465,8 @@ private:
             }
         } else if (text.compare(0, 6, "tcp://") == 0 && text.rfind(':') > 6 && text.rfind(':') + 1 < text.size()) {
             if (!curve) {
-                refuse("feed.endpoint", endpoint, "tcp:// needs \"curve-key-file\": leases do not cross a network in the clear");
+                refuse("feed.endpoint", endpoint,
+                       "tcp:// needs \"curve-key-file\": leases do not cross a network in the clear");
             }
         } else {
             refuse("feed.endpoint", endpoint, "ipc:// with an absolute path, or tcp://address:port, is wanted");

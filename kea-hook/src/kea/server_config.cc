@@ -251,8 +251,10 @@ HighAvailability highAvailabilityOf(const ConstSrvConfigPtr& config) {
         // Both are true where they are not given.
         result.own_threads = !isOff(config->getDHCPMultiThreading(), "enable-multi-threading");
         const ConstElementPtr parameters = parametersOf(library);
-        const ConstElementPtr relations =
-            parameters && parameters->getType() == Element::map ? parameters->get("high-availability") : ConstElementPtr();
+        if (!parameters || parameters->getType() != Element::map) {
+            continue;
+        }
+        const ConstElementPtr relations = parameters->get("high-availability");
         if (!relations || relations->getType() != Element::list) {
             continue;
         }
