@@ -115,6 +115,11 @@ export class BindingTable {
     this.#byAddress.remove(ordinal)
   }
 
+  /** Makes room for so many bindings at once, while there is none yet. */
+  reserve(bindings: number): void {
+    this.#byAddress.reserve(bindings)
+  }
+
   /** How many addresses have a binding. */
   get size(): number {
     return this.#byAddress.size

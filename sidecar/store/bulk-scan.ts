@@ -36,6 +36,8 @@ export interface Scanned {
   readonly table: BindingTable
   readonly index: ChangeIndex
   readonly chains: SelectorChains
+  /** All bindings are in all chains. */
+  readonly chained: boolean
   readonly prunedThrough: ChangeNumber
   /** Ends before this second may have been pruned. */
   readonly horizonFloor: LogicalSeconds
@@ -129,7 +131,7 @@ class Scan implements BulkScan {
       this.#way = new NoWay()
       for (const ordinal of scanned.covering(selector.address)) this.#leftAhead(ordinal)
     } else {
-      const parts = partsOf(scanned.chains, selector)
+      const parts = partsOf(scanned, selector)
       if (departures || prefersIndex(parts, start === undefined ? undefined : index.newest - after)) {
         this.#way = new ChangeWay(index, after, byChange, (ordinal) => this.#leftAhead(ordinal))
       } else if (parts === undefined) {
@@ -224,7 +226,8 @@ class Scan implements BulkScan {
 // ---- what a selector finds
 
 /** The chains that hold all a selector finds; undefined = no chain does. */
-function partsOf(chains: SelectorChains, selector: BulkSelector): ChainOf[] | undefined {
+function partsOf({ chains, chained }: Scanned, selector: BulkSelector): ChainOf[] | undefined {
+  if (!chained && selector.by !== 'client-id') return undefined
   switch (selector.by) {
     case 'hardware-address':
       return chains.byHardwareAddress(selector.hardwareAddress)

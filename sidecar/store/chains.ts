@@ -29,11 +29,17 @@ export class Chains {
     this.#hasValue = hasValue
   }
 
-  /** Appends a binding, which is in no chain, to the chain of `value`, whose hash is `hash`. */
+  /** Makes room for so many values at once, while there is none yet. */
+  reserve(values: number): void {
+    this.#table.reserve(values)
+  }
+
+  /** Appends a binding to the chain of `value`, whose hash is `hash`; one that is in a chain already stays where it is. */
   add(ordinal: number, hash: number, value: Uint8Array): void {
     const members = this.#members
-    const first = this.first(hash, value)
     members.reach(ordinal)
+    if (members.get(ordinal, MEMBER.next) !== 0) return
+    const first = this.first(hash, value)
     if (first === 0) {
       members.set(ordinal, MEMBER.next, ordinal)
       members.set(ordinal, MEMBER.previous, ordinal)

@@ -67,9 +67,12 @@ export function classicLevel(path: string): Level {
     async *entries(from, to) {
       const iterator = opened().iterator({ gte: from, lt: to, highWaterMarkBytes: 1 << 20 })
       try {
-        for (;;) {
-          const entries = await iterator.nextv(ENTRIES_AT_A_TIME)
+        // The next ones are read while these are looked at.
+        for (let coming = iterator.nextv(ENTRIES_AT_A_TIME); ; ) {
+          const entries = await coming
           if (entries.length === 0) return
+          coming = iterator.nextv(ENTRIES_AT_A_TIME)
+          coming.catch(() => {}) // it is awaited, and fails, with the next round
           yield entries
         }
       } catch (error) {

@@ -4,6 +4,8 @@ import type { Rows } from './rows.ts'
 const SEGMENT_BITS = 14
 const SEGMENT = 1 << SEGMENT_BITS
 const FIRST_BUCKETS = 1 << 10
+/** Beyond any memory; chains would merely get longer. */
+const MOST_BUCKETS = 1 << 30
 
 /** Buckets of rows linked through one word of theirs; another word keeps each row's hash, so that splitting never hashes anew. */
 export class LinearHash {
@@ -28,6 +30,15 @@ export class LinearHash {
   /** Octets of the table itself, without the rows. */
   get octets(): number {
     return this.#heads.length * SEGMENT * 4
+  }
+
+  /** Makes an empty table as large as it will have to be: growing costs as much again as inserting. */
+  reserve(size: number): void {
+    if (this.#size > 0) throw new RangeError('rows are in the table already')
+    const buckets = Math.min(2 ** Math.floor(Math.log2(Math.max(size, FIRST_BUCKETS))), MOST_BUCKETS / 2)
+    while (this.#heads.length * SEGMENT < buckets) this.#heads.push(new Uint32Array(SEGMENT))
+    this.#mask = buckets - 1
+    this.#split = 0
   }
 
   /** First row in the bucket of `hash`, 0 = none. Go on with {@link next}; rows of other hashes are in it too. */
@@ -86,8 +97,7 @@ export class LinearHash {
   #grow(): void {
     const from = this.#split
     const to = this.#mask + 1 + from
-    // 2^30 buckets: beyond any memory; chains would merely get longer.
-    if (to >= 0x3fffffff) return
+    if (to >= MOST_BUCKETS - 1) return
     if (to >>> SEGMENT_BITS === this.#heads.length) this.#heads.push(new Uint32Array(SEGMENT))
     const segment = this.#heads[from >>> SEGMENT_BITS]!
     let row = segment[from & (SEGMENT - 1)]!

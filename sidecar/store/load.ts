@@ -39,6 +39,7 @@ export async function load(level: Level, path: string, family: Family, memory: M
   const state = decodeState(path, family, value)
   const runs = new SortedRuns()
   const { table } = memory
+  memory.reserve(state.records)
   let records = 0
   let checksum = 0
   for (const range of [BINDINGS, DEPARTURES]) {

@@ -22,7 +22,7 @@ import {
   pruneReason,
   type Retention,
 } from './retention.ts'
-import { ALL_CHAINS, SelectorChains } from './selector-chains.ts'
+import { ALL_CHAINS, CLIENT_CHAIN, SelectorChains } from './selector-chains.ts'
 import type { BulkScan, BulkScanOptions, BulkSelector, Change, ChangeBatch } from './store.ts'
 import { Unwritten } from './unwritten.ts'
 import { BindingView } from './view.ts'
@@ -64,6 +64,9 @@ export class Memory {
   #horizonFloor: LogicalSeconds = 0
   #pruneFrom: ChangeNumber = 0
   #lastPrune: PruneReason | undefined
+  /** Bindings from here up to {@link #unchainedEnd} may be in the chain of their client alone. */
+  #unchained = 1
+  #unchainedEnd = 0
   #round = 1
   #overdueFrom = 1
   #peeked: BindingView | undefined
@@ -330,7 +333,27 @@ export class Memory {
     return found.map((ordinal) => table.read(ordinal))
   }
 
+  /** All bindings are in all chains. Until then scans look through all bindings instead, which takes longer. */
+  get chained(): boolean {
+    return this.#unchained > this.#unchainedEnd
+  }
+
+  /** Puts the next `count` bindings that were loaded into the chains that loading left out. */
+  chainSome(count: number): void {
+    const { table } = this
+    const end = Math.min(this.#unchained + count - 1, this.#unchainedEnd)
+    for (; this.#unchained <= end; this.#unchained++) {
+      if (table.isBinding(this.#unchained)) this.chains.link(this.#unchained, ALL_CHAINS)
+    }
+  }
+
   // ---- loading: records come in any order but bindings before departures, then the index in order of number
+
+  /** So many records, at most, are about to be adopted. */
+  reserve(records: number): void {
+    this.table.reserve(records)
+    this.chains.reserve(records)
+  }
 
   /** Enters a record that has been filled in from the disk; false = it is of no use and goes. */
   adopt(ordinal: number): boolean {
@@ -350,7 +373,8 @@ export class Memory {
       return true
     }
     table.enter(ordinal, address)
-    this.chains.link(ordinal, ALL_CHAINS)
+    this.chains.link(ordinal, CLIENT_CHAIN)
+    this.#unchainedEnd = ordinal
     this.#lengths[table.prefixLength(ordinal)]!++
     this.#count(table.state(ordinal), 1)
     table.noteExpiry(ordinal)

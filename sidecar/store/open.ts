@@ -86,6 +86,9 @@ export interface Blobs {
   set(name: string, octets: Uint8Array | undefined): void
 }
 
+/** Bindings put into chains between two turns of the event loop: about a millisecond. */
+const CHAIN_SLICE = 512
+
 /** Where the machine's boot has an id. */
 const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id'
 
@@ -157,6 +160,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     })
     // From here on a stop is unclean, and the clock has a mark to run up to.
     await disk.flush()
+    store.chainBehind()
     return store
   } catch (error) {
     await level.close()
@@ -235,6 +239,18 @@ export class Store implements BulkStore {
   /** How many scans for Bulk queries are open. */
   get bulkScans(): number {
     return this.#memory.bulkScans
+  }
+
+  /** What Bulk queries select by is indexed; until then, for some seconds after a start, they look through everything. */
+  get chained(): boolean {
+    return this.#memory.chained
+  }
+
+  /** Indexes what was loaded, in slices, while the store serves. Called by {@link openStore}. */
+  chainBehind(): void {
+    if (this.#closed || this.chained) return
+    this.#memory.chainSome(CHAIN_SLICE)
+    setImmediate(() => this.chainBehind())
   }
 
   get newestChange(): ChangeNumber {

@@ -28,6 +28,8 @@ const UNCHAINED = RELAY_DATA << 1
 
 /** All chains of a binding. */
 export const ALL_CHAINS = -1
+/** The one that is needed from the start: who follows changes in DHCPv6 is shown what else the client holds. */
+export const CLIENT_CHAIN = CLIENT
 
 /** A chain by its value. */
 export interface ChainOf {
@@ -97,7 +99,13 @@ export class SelectorChains {
     }
   }
 
-  /** Puts a binding, as it is stored now, into the chains of `mask`. */
+  /** Makes room for so many bindings at once, while there is none yet. */
+  reserve(bindings: number): void {
+    this.#byClient.reserve(bindings)
+    this.#byHardware?.reserve(bindings)
+  }
+
+  /** Puts a binding, as it is stored now, into the chains of `mask`, where it is not yet. */
   link(ordinal: number, mask: number): void {
     const table = this.#table
     if ((mask & HARDWARE) !== 0 && this.#byHardware !== undefined) {

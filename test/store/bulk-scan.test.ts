@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { type Binding, BindingState, type Family, INFINITE } from '../../sidecar/binding.ts'
 import { KeyedHash } from '../../sidecar/store/keyed-hash.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
+import { openStore, type Store } from '../../sidecar/store/open.ts'
 import { MAX_LEVELS } from '../../sidecar/store/selector-chains.ts'
 import {
   type BulkScan,
@@ -13,7 +14,7 @@ import {
   MAX_BULK_SCANS,
 } from '../../sidecar/store/store.ts'
 import { type Choice, dataOf, Model, type ModelEntry } from './model.ts'
-import { addressOf, bindingOf, octets, plain, relayOf } from './support.ts'
+import { addressOf, bindingOf, FakeLevel, octets, plain, relayOf } from './support.ts'
 
 const ADDRESSES = 12
 /** Kea's clock is ahead of L by so many seconds. */
@@ -574,4 +575,50 @@ test('as many scans are open as may be, and closing one makes room', () => {
   assert.deepEqual(scans[0]!.next(1), { changes: [], visited: 0, done: true })
   assert.notEqual(memory.openBulkScan({ by: 'all' }), undefined)
   assert.equal(memory.openBulkScan({ by: 'all' }), undefined)
+})
+
+test('after a start scans find everything, before what was loaded is in chains, meanwhile and after', async () => {
+  const level = new FakeLevel()
+  const open = (): Promise<Store> => openStore({ path: '/fake', family: 6, wall: () => 0, level })
+  const relayIds = ['r1', 'r2', 'r3']
+  const relay = (which: number) => ({ relay: relayOf(6, relayIds[which % 3]!, '') })
+  const count = 3000
+  let store = await open()
+  for (let i = 0; i < count; i++) store.put(bindingOf(6, i, relay(i)), 100)
+  await store.close()
+  store = await open()
+  const expected = relayIds.map((_, which) =>
+    Array.from({ length: count / 3 }, (_, i) => String(3 * i + which)),
+  )
+  const compare = (): void => {
+    for (const [which, relayId] of relayIds.entries()) {
+      const scan = store.openBulkScan({ by: 'relay-id', relayId: octets(relayId) })!
+      const found: string[] = []
+      for (let done = false; !done; ) {
+        const slice = scan.next(1000)
+        found.push(...told(slice.changes))
+        done = slice.done
+      }
+      scan.close()
+      assert.deepEqual(found.sort(), expected[which]!.sort())
+    }
+  }
+  assert.equal(store.chained, false)
+  compare()
+  // Some of what is not in chains yet changes, and some of what is: to another relay, or merely in time.
+  const early = store.openBulkScan({ by: 'relay-id', relayId: octets('r1') })!
+  let turns = 0
+  for (; !store.chained; turns++) {
+    const i = (turns * 739) % count
+    store.put(bindingOf(6, i, relay(i + turns)), 100)
+    for (const list of expected) if (list.includes(String(i))) list.splice(list.indexOf(String(i)), 1)
+    expected[(i + turns) % 3]!.push(String(i))
+    compare()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.ok(turns > 2)
+  compare()
+  assert.ok(early.next(2000).changes.length > count / 3 - turns)
+  early.close()
+  await store.close()
 })
