@@ -64,8 +64,9 @@ export class FeedFollower {
   constructor(options: FeedFollowerOptions) {
     this.#options = options
     const { family, store, clock, opening, settings } = options
+    const sameHost = options.endpoint.startsWith('ipc:')
     this.#follower = new Follower(
-      { family, store, clock, opening, ...(settings === undefined ? {} : { settings }) },
+      { family, store, clock, opening, sameHost, ...(settings === undefined ? {} : { settings }) },
       performance.now(),
     )
     this.#link = new Link({

@@ -52,6 +52,8 @@ export interface FollowerOptions {
   readonly clock: () => LogicalSeconds
   readonly opening: StoreOpening
   readonly settings?: Partial<FollowerSettings>
+  /** Kea runs on this host, under the same clock. */
+  readonly sameHost?: boolean
 }
 
 /** Events of batches that waited, before other work gets its turn. */
@@ -64,7 +66,7 @@ export class Follower {
   readonly #progress: Progress
   readonly #replay: Replay
   readonly #reconciler: Reconciler
-  readonly #keaClock = new KeaClock()
+  readonly #keaClock: KeaClock
 
   #refusal = ''
   #hello: Hello | undefined
@@ -90,6 +92,7 @@ export class Follower {
   constructor(options: FollowerOptions, now: number) {
     this.#family = options.family
     this.#store = options.store
+    this.#keaClock = new KeaClock(options.sameHost)
     this.#progress = new Progress(options.store, options.clock, options.settings ?? {})
     this.#replay = new Replay(this.#progress)
     this.#reconciler = new Reconciler(this.#progress, () => this.#walked(), now)

@@ -9,13 +9,23 @@ import type { UnixSeconds } from '../binding.ts'
 const STAYS_BEHIND_MS = 3000
 /** Readings that gain this much on the clock here, in milliseconds, come from a queue that is being emptied. */
 const GAINS_MS = 500
-/** Two clocks that differ by less, in milliseconds, are taken for one: what differs is the way of the messages. */
+/**
+ * Two clocks that differ by less, in milliseconds, are taken for one: what differs is the way of the messages. That may
+ * take long where a host is busy, so where Kea is on this host (a feed over ipc) the bound is wide.
+ */
 const SAME_CLOCK_MS = 1500
+const SAME_HOST_MS = 30_000
 
 export class KeaClock {
   /** Kea's clock minus the monotonic one. */
   #offset: number | undefined
+  readonly #sameClock: number
   #behind: { readonly since: number; readonly first: number; best: number } | undefined
+
+  /** @param sameHost Kea runs on this host */
+  constructor(sameHost = false) {
+    this.#sameClock = sameHost ? SAME_HOST_MS : SAME_CLOCK_MS
+  }
 
   /**
    * @param clock Kea's clock in the message, Unix milliseconds
@@ -50,6 +60,6 @@ export class KeaClock {
   now(monotonic: number, wall?: number): UnixSeconds | undefined {
     if (this.#offset === undefined) return undefined
     const kea = monotonic + this.#offset
-    return Math.floor((wall !== undefined && Math.abs(kea - wall) < SAME_CLOCK_MS ? wall : kea) / 1000)
+    return Math.floor((wall !== undefined && Math.abs(kea - wall) < this.#sameClock ? wall : kea) / 1000)
   }
 }

@@ -61,3 +61,9 @@ test("Kea's second turns with this host's where both have one clock", () => {
   }
   assert.equal(clock.now(1000, T0 + 61_000), T0 / 1000, 'but a host a minute ahead is another clock')
 })
+
+test('a first message that was long on its way does not lengthen leases where Kea is on this host', () => {
+  const clock = new KeaClock(true)
+  clock.hear(T0, 4000)
+  assert.equal(clock.now(4000, T0 + 4000), T0 / 1000 + 4)
+})

@@ -23,6 +23,15 @@ describe('times relative to base-time (RFC 6926 section 6.2.3, RFC 7653 section 
     assert.equal(secondsSince(1000 - 47, 4600, at(4600, 1000)), 47)
   })
 
+  it('tells the expiry itself while L passes by seconds, after a start or a stall', () => {
+    for (const now of [1000 - 8, 1000 + 6]) {
+      assert.equal(secondsLeft(5000, now, at(now, 1000)), 5000 - now)
+      assert.equal(secondsSince(900, now, at(now, 1000)), now - 900)
+    }
+    // A lease in its last seconds is not told as ended by an L that is ahead.
+    assert.equal(secondsLeft(1003, 1006, at(1006, 1000)), 1)
+  })
+
   it('keeps an infinite lease infinite, and a finite one finite', () => {
     assert.equal(secondsLeft(Number.POSITIVE_INFINITY, 0, at(1000, 1000)), 0xffffffff)
     assert.equal(secondsLeft(2 ** 40, 0, at(1000, 1000)), 0xfffffffe)
