@@ -71,6 +71,7 @@ export class BindingTable {
   readonly #byAddress: LinearHash
   /** For each chunk of rows a time not later than the earliest expiry of an active binding in it. */
   readonly #earliestExpiry: number[] = []
+  readonly #key: Uint8Array
   #scratch = new Uint8Array(4096)
   #copies = new Uint8Array(COPIES)
   #copied = 0
@@ -79,6 +80,7 @@ export class BindingTable {
     this.family = family
     this.addressLength = family === 4 ? 4 : 16
     this.rows = new Rows(Word.address + this.addressLength / 4)
+    this.#key = new Uint8Array(this.addressLength)
     this.#hash = hash
     this.#byAddress = new LinearHash(this.rows, Word.hash, Word.link)
   }
@@ -111,6 +113,12 @@ export class BindingTable {
     this.#byAddress.insert(this.#hash.of(address), ordinal)
   }
 
+  /** As {@link enter}, by the address that the record has. */
+  enterStored(ordinal: number): void {
+    this.#readAddress(ordinal, this.#key)
+    this.#byAddress.insert(this.#hash.of(this.#key), ordinal)
+  }
+
   leave(ordinal: number): void {
     this.#byAddress.remove(ordinal)
   }
@@ -127,17 +135,21 @@ export class BindingTable {
 
   // ---- records
 
-  /** A fresh record without content; what the queues to the disk know of the ordinal stays. */
-  allocate(address: Uint8Array, kind: 0 | typeof Flag.departure): number {
+  /**
+   * A fresh record without content, for the address that begins at `from` in `source`; what the queues to the disk know
+   * of the ordinal stays.
+   */
+  allocate(source: Uint8Array, kind: 0 | typeof Flag.departure, from = 0): number {
     const ordinal = this.ordinals.next()
-    const rows = this.rows
-    rows.reach(ordinal)
-    const queued = rows.get(ordinal, Word.flags) & (Flag.queuedBinding | Flag.queuedDeparture)
-    rows.set(ordinal, Word.flags, Flag.used | kind | queued)
-    rows.set(ordinal, Word.mark, 0)
-    rows.set(ordinal, Word.octets, 0)
-    for (let i = 0, word = Word.address as number; i < address.length; i += 4, word++) {
-      rows.set(ordinal, word, word32(address, i))
+    this.rows.reach(ordinal)
+    const row = this.rows.chunk(ordinal)
+    const at = this.rows.offset(ordinal)
+    const queued = row[at + Word.flags]! & (Flag.queuedBinding | Flag.queuedDeparture)
+    row[at + Word.flags] = Flag.used | kind | queued
+    row[at + Word.mark] = 0
+    row[at + Word.octets] = 0
+    for (let i = 0; i < this.addressLength; i += 4) {
+      row[at + Word.address + (i >>> 2)] = word32(source, from + i)
     }
     while (this.#earliestExpiry.length <= chunkOf(ordinal))
       this.#earliestExpiry.push(Number.POSITIVE_INFINITY)
@@ -259,14 +271,20 @@ export class BindingTable {
 
   address(ordinal: number): Uint8Array {
     const address = new Uint8Array(this.addressLength)
-    for (let i = 0, word = Word.address as number; i < address.length; i += 4, word++) {
-      const value = this.rows.get(ordinal, word)
+    this.#readAddress(ordinal, address)
+    return address
+  }
+
+  #readAddress(ordinal: number, address: Uint8Array): void {
+    const row = this.rows.chunk(ordinal)
+    const at = this.rows.offset(ordinal) + Word.address
+    for (let i = 0; i < address.length; i += 4) {
+      const value = row[at + (i >>> 2)]!
       address[i] = value >>> 24
       address[i + 1] = value >>> 16
       address[i + 2] = value >>> 8
       address[i + 3] = value
     }
-    return address
   }
 
   /** A view of one octet field (index into {@link OCTET_FIELDS}): good until the next change to the store. */

@@ -1,17 +1,18 @@
 // Reads a store from the disk into memory and rebuilds every index.
 import type { Family } from '../binding.ts'
+import { Word } from './binding-table.ts'
 import type { Level } from './level.ts'
 import type { Memory } from './memory.ts'
 import {
   BINDINGS,
   BLOBS,
   blobName,
-  checksumOf,
   DEPARTURES,
   decodeBlob,
   decodeRecord,
   decodeState,
   EVERYTHING,
+  inOrder,
   STATE_KEY,
   type StoreState,
   sealOf,
@@ -43,13 +44,23 @@ export async function load(level: Level, path: string, family: Family, memory: M
   let records = 0
   let checksum = 0
   for (const range of [BINDINGS, DEPARTURES]) {
-    for await (const entries of level.entries(...range)) {
-      for (const [key, record] of entries) {
-        const ordinal = decodeRecord(table, path, key, record)
+    let last = 0
+    for await (const values of level.values(...range)) {
+      for (const record of values) {
+        const ordinal = decodeRecord(table, path, record)
+        // In the order of their keys, without reading these: a record under another one's key would stand out of it.
+        if (
+          table.isDeparture(ordinal) !== (range === DEPARTURES) ||
+          (last !== 0 && !inOrder(table, last, ordinal))
+        ) {
+          throw damaged(path, `the record of change ${table.changeNumber(ordinal)} belongs elsewhere`)
+        }
+        last = ordinal
         if (memory.adopt(ordinal)) runs.add(table.changeNumber(ordinal), ordinal)
         records++
-        checksum = (checksum + checksumOf(record)) % 0x1_0000_0000
+        checksum += table.rows.get(ordinal, Word.checksum)
       }
+      checksum %= 0x1_0000_0000
     }
   }
   let at = 0

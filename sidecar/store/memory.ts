@@ -358,11 +358,10 @@ export class Memory {
   /** Enters a record that has been filled in from the disk; false = it is of no use and goes. */
   adopt(ordinal: number): boolean {
     const { table } = this
-    const address = table.address(ordinal)
     this.#newestAt = Math.max(this.#newestAt, table.changedAt(ordinal))
     if (table.isDeparture(ordinal)) {
       const departure = table.read(ordinal)
-      const binding = table.find(address)
+      const binding = table.find(departure.address)
       // Departures are written ahead of bindings: this one's binding has not left yet as far as the disk knows.
       if (binding !== 0 && sameSelectors(this.family, table.read(binding), departure)) {
         table.empty(ordinal)
@@ -372,7 +371,7 @@ export class Memory {
       this.#departures.insert(this.#departureHash(departure), ordinal)
       return true
     }
-    table.enter(ordinal, address)
+    table.enterStored(ordinal)
     this.chains.link(ordinal, CLIENT_CHAIN)
     this.#unchainedEnd = ordinal
     this.#lengths[table.prefixLength(ordinal)]!++

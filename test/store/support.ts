@@ -169,4 +169,8 @@ export class FakeLevel implements Level {
       .filter(([key]) => Buffer.compare(key, from) >= 0 && Buffer.compare(key, to) < 0)
     for (let i = 0; i < found.length; i += 3) yield found.slice(i, i + 3)
   }
+
+  async *values(from: Buffer, to: Buffer): AsyncIterable<readonly Buffer[]> {
+    for await (const part of this.entries(from, to)) yield part.map(([, value]) => value)
+  }
 }
