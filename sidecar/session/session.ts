@@ -488,8 +488,12 @@ export class Session {
         this.#note({ event: 'caught-up', xid: this.#xidText(run.query.xid), messages: run.messages })
         this.#tell(run, 'catchUpComplete', '', step.baseTime, moment)
       } else {
-        for (const message of this.#dialect.change(run, step.change, step.baseTime, moment))
-          this.#sendReply(run, message, moment)
+        const messages = this.#dialect.change(run, step.change, step.baseTime, moment)
+        for (const message of messages) this.#sendReply(run, message, moment)
+        // Who goes by addresses takes this one for free now, so its present holder has to be told of behind this, even if
+        // it was told of before as a companion.
+        if (step.change.kind === 'departure' && step.change.current !== undefined && messages.length > 0)
+          run.told.delete(step.change.current.changeNumber)
       }
     }
   }

@@ -358,6 +358,19 @@ describe('one client on one link (RFC 5460 section 5.2.1, RFC 5007 section 4.1.2
     assert.deepEqual(names(told([dhcp6.binding(1, 1), dhcp6.binding(1, 1, moved)])), [['1=3600']])
   })
 
+  it('says last who holds an address now, though it was told of as a companion before its former holder', () => {
+    const driver = new Driver(dialect6)
+    driver.index.put(dhcp6.binding(2, 1), driver.time.now)
+    driver.receive(query(asks(100)))
+    driver.fresh()
+    driver.index.put(dhcp6.binding(1, 2), driver.time.now)
+    driver.index.put(dhcp6.binding(2, 2), driver.time.now)
+    driver.grew()
+    driver.settle()
+    const messages = driver.fresh().map((frame) => decodeMessage6(frame.subarray(2)))
+    assert.deepEqual(names(messages), [['1=3600', '2=3600'], ['2=0'], ['2=3600', '1=3600']])
+  })
+
   it('shows a scoped requestor no companion outside of its scope', () => {
     const mine = { relay: dhcp6.relay(Uint8Array.of(1)) }
     const messages = told([dhcp6.binding(2, 1), dhcp6.binding(1, 1, mine)], undefined, {
