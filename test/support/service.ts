@@ -79,6 +79,7 @@ export class Service {
       requesters: [family === 4 ? '127.0.0.0/8' : '::1'],
       advanced: {
         'active-query-enabled': true,
+        'bulk-query-enabled': true,
         'lease-query-ip': loopback[family],
         'lease-query-tcp-port': this.ports[family],
       },
