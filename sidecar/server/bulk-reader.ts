@@ -36,26 +36,36 @@ export function openBulk(
 ): OpenBulk | undefined {
   const { horizon = 0 } = store
   const { start } = query.window ?? {}
-  const { now, keaNow } = moment()
+  const present: Present = { moment: moment() }
+  const { now, keaNow } = present.moment
   const window = query.window && { ...query.window, keaAhead: keaNow - now }
   // Of what has no record, all that is known is that it has not ended at the horizon or later.
   const walks = query.configured && (query.window === undefined || start === undefined || start < horizon)
   const ranges = walks ? topology.configured : []
-  const present: Present = { moment: moment() }
-  const scan = store.openBulkScan(query.selector, {
-    window,
-    departures: query.departures,
-    where: (data) => !within(ranges, data) && query.where(data, present.moment),
-  })
+  const where = (data: Binding) => !within(ranges, data) && query.where(data, present.moment)
+  const scan = store.openBulkScan(query.selector, { window, where })
   if (scan === undefined) return undefined
+  // Ends of former holders go before everything else. Present holders are told of as companions too, out of order, and
+  // none of them may be followed by the end of its address's former holder: it would be taken for its own.
+  let departures: BulkScan | undefined
+  if (query.departures) {
+    departures = store.openBulkScan(query.selector, { window, where, departures: true })
+    if (departures === undefined) {
+      scan.close()
+      return undefined
+    }
+  }
   const walk = new RangeWalk(store, ranges, query, window, horizon - 1, present)
-  const reader = new BulkReader(store, topology, scan, walk)
+  const reader = new BulkReader(store, topology, scan, departures, walk)
   return {
     next(settled) {
       present.moment = moment()
       return reader.next(settled)
     },
-    close: () => scan.close(),
+    close() {
+      scan.close()
+      departures?.close()
+    },
   }
 }
 
@@ -79,14 +89,23 @@ class BulkReader {
   readonly #store: BindingStore
   readonly #topology: Topology
   readonly #scan: BulkScan
+  /** Of which departures alone are taken; undefined = done, or none are wanted. */
+  #departures: BulkScan | undefined
   readonly #walk: RangeWalk
   /** Clients (with their link) that hold more than one message shows: each of their further bindings is told alone. */
   readonly #large = new Set<string>()
 
-  constructor(store: BindingStore, topology: Topology, scan: BulkScan, walk: RangeWalk) {
+  constructor(
+    store: BindingStore,
+    topology: Topology,
+    scan: BulkScan,
+    departures: BulkScan | undefined,
+    walk: RangeWalk,
+  ) {
     this.#store = store
     this.#topology = topology
     this.#scan = scan
+    this.#departures = departures
     this.#walk = walk
   }
 
@@ -95,20 +114,31 @@ class BulkReader {
     const finds: BulkFind[] = []
     const budget = new Budget()
     let done = false
+    let overtaken = false
     do {
-      if (!this.#walk.done) this.#walk.go(budget, finds)
-      else {
-        const { changes, visited, done: last } = this.#scan.next(STEP_FINDS, STEP_VISITS)
-        budget.visits -= Math.max(1, visited)
-        for (const change of changes) {
-          const find = this.#withCompanions(change)
-          budget.octets -= sizeOf(find)
-          finds.push(find)
+      if (this.#departures !== undefined) {
+        overtaken ||= this.#departures.overtaken
+        if (this.#step(this.#departures, 'departure', budget, finds)) {
+          this.#departures.close()
+          this.#departures = undefined
         }
-        done = last
-      }
+      } else if (!this.#walk.done) this.#walk.go(budget, finds)
+      else done = this.#step(this.#scan, 'binding', budget, finds)
     } while (!done && !budget.spent)
-    return { finds, done, overtaken: this.#scan.overtaken }
+    return { finds, done, overtaken: overtaken || this.#scan.overtaken }
+  }
+
+  /** @returns whether the scan is done */
+  #step(scan: BulkScan, kind: Change['kind'], budget: Budget, finds: BulkFind[]): boolean {
+    const { changes, visited, done } = scan.next(STEP_FINDS, STEP_VISITS)
+    budget.visits -= Math.max(1, visited)
+    for (const change of changes) {
+      if (change.kind !== kind) continue
+      const find = this.#withCompanions(change)
+      budget.octets -= sizeOf(find)
+      finds.push(find)
+    }
+    return done
   }
 
   #withCompanions(change: Change) {
