@@ -70,10 +70,9 @@ require_root() {
 }
 
 require_node() {
-  command -v node >/dev/null || fail "Node.js 20 or newer is needed and no 'node' was found in PATH."
-  local major
-  major=$(node -p 'process.versions.node.split(".")[0]')
-  [ "$major" -ge 20 ] || fail "Node.js 20 or newer is needed; $(command -v node) is $(node -v)."
+  command -v node >/dev/null || fail "Node.js 20.15 or newer is needed and no 'node' was found in PATH."
+  node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor >= 2015 ? 0 : 1)' ||
+    fail "Node.js 20.15 or newer is needed; $(command -v node) is $(node -v)."
   command -v npm >/dev/null || fail "npm is needed and was not found in PATH (on Debian's own nodejs: apt-get install npm)."
 }
 
