@@ -192,8 +192,11 @@ export class BindingTable {
     )
   }
 
-  /** Overwrites all but address, change and flags. Times are kept in 32 bits, as every field that carries them. */
-  write(ordinal: number, data: BindingData): void {
+  /**
+   * Overwrites all but address, change and flags. Times are kept in 32 bits, as every field that carries them.
+   * `sameOctets`: none of the octet fields differs from what is stored.
+   */
+  write(ordinal: number, data: BindingData, sameOctets: boolean): void {
     const { rows } = this
     const chunk = rows.chunk(ordinal)
     const at = rows.offset(ordinal)
@@ -206,7 +209,7 @@ export class BindingTable {
     chunk[at + Word.iaid] = data.iaid
     chunk[at + Word.kind] = data.state | (data.origin << 8) | (data.prefixLength << 16)
     chunk[at + Word.flags] = (chunk[at + Word.flags]! & 0xffff0000) | (data.hardwareType & 0xffff)
-    this.#writeOctets(ordinal, data)
+    if (!sameOctets) this.#writeOctets(ordinal, data)
     this.noteExpiry(ordinal)
   }
 
@@ -320,6 +323,34 @@ export class BindingTable {
     for (let i = 0; i < field; i++) at += length16(page, header + 2 * i)
     for (let i = 0; i < value.length; i++) if (page[at + i] !== value[i]) return false
     return true
+  }
+
+  /** Which octet fields differ from what is stored: bit n for field n of {@link OCTET_FIELDS}. */
+  differingOctets(ordinal: number, data: BindingData): number {
+    const { hardwareAddress, clientId, hostname, relay, options } = data
+    const reference = this.rows.get(ordinal, Word.octets)
+    if (reference === 0) {
+      return (
+        (hardwareAddress.length === 0 ? 0 : 1) |
+        (clientId.length === 0 ? 0 : 2) |
+        (hostname.length === 0 ? 0 : 4) |
+        (relay.length === 0 ? 0 : 8) |
+        (options.length === 0 ? 0 : 16)
+      )
+    }
+    const page = this.slabs.page(reference)
+    const header = this.slabs.offset(reference)
+    let at = header + OCTETS_HEADER
+    let mask = differs(page, at, length16(page, header), hardwareAddress) ? 1 : 0
+    at += length16(page, header)
+    if (differs(page, at, length16(page, header + 2), clientId)) mask |= 2
+    at += length16(page, header + 2)
+    if (differs(page, at, length16(page, header + 4), hostname)) mask |= 4
+    at += length16(page, header + 4)
+    if (differs(page, at, length16(page, header + 6), relay)) mask |= 8
+    at += length16(page, header + 6)
+    if (differs(page, at, length16(page, header + 8), options)) mask |= 16
+    return mask
   }
 
   /** A copy of the record that later changes do not touch. */
@@ -502,6 +533,12 @@ function word32(octets: Uint8Array, at: number): number {
 
 function length16(page: Uint8Array, at: number): number {
   return page[at]! | (page[at + 1]! << 8)
+}
+
+function differs(page: Uint8Array, at: number, length: number, value: Uint8Array): boolean {
+  if (value.length !== length) return true
+  for (let i = 0; i < length; i++) if (page[at + i] !== value[i]) return true
+  return false
 }
 
 function putLength(target: Uint8Array, at: number, length: number): number {

@@ -116,6 +116,7 @@ export class Memory {
     const { table, index } = this
     let ordinal = table.find(data.address)
     let relink = ALL_CHAINS
+    let keepsOctets = false
     if (ordinal === 0) {
       if (this.#departures.size > 0) this.#dropDeparture(data)
       ordinal = this.#allocate(data.address, 0)
@@ -123,13 +124,16 @@ export class Memory {
       this.#count(data.state, 1)
       this.#lengths[data.prefixLength]!++
     } else {
-      relink = this.chains.differing(ordinal, data)
+      const octets = table.differingOctets(ordinal, data)
+      relink = this.chains.differing(ordinal, data, octets)
       const number = table.changeNumber(ordinal)
       this.#scans.moving(ordinal, number)
       const state = table.state(ordinal)
       // Nearly every change is a renewal, in which nothing differs. What does may still select alike.
-      if (relink === 0 || sameSelectors(this.family, table.read(ordinal), data)) index.clear(number)
-      else {
+      if (relink === 0 || sameSelectors(this.family, table.read(ordinal), data)) {
+        keepsOctets = octets === 0
+        index.clear(number)
+      } else {
         this.#dropDeparture(data)
         this.#lengths[table.prefixLength(ordinal)]!--
         this.#lengths[data.prefixLength]!++
@@ -141,7 +145,7 @@ export class Memory {
         this.#count(data.state, 1)
       }
     }
-    table.write(ordinal, data)
+    table.write(ordinal, data, keepsOctets)
     if (relink !== 0) this.chains.link(ordinal, relink)
     this.#newestAt = at
     const number = index.newest + 1

@@ -67,22 +67,22 @@ export class SelectorChains {
   /**
    * What selects and would differ if `data` took the place of what is stored; 0 = nothing does. To be called before
    * the record is overwritten, and the result handed to {@link unlink} and, after it, to {@link link}.
+   * `octets`: which octet fields differ, see BindingTable.differingOctets().
    */
-  differing(ordinal: number, data: BindingData): number {
+  differing(ordinal: number, data: BindingData, octets: number): number {
     const table = this.#table
     const { rows } = table
     let mask = 0
-    if (!table.hasOctets(ordinal, Field.clientId, data.clientId)) mask |= CLIENT
+    if ((octets & (1 << Field.clientId)) !== 0) mask |= CLIENT
     if (rows.get(ordinal, Word.subnetId) !== data.subnetId) mask |= SUBNET
-    if (!table.hasOctets(ordinal, Field.hardwareAddress, data.hardwareAddress)) mask |= HARDWARE
+    if ((octets & (1 << Field.hardwareAddress)) !== 0) mask |= HARDWARE
     if (
       (table.flags(ordinal) & 0xffff) !== data.hardwareType ||
       ((rows.get(ordinal, Word.kind) >>> 16) & 0xff) !== data.prefixLength
     ) {
       mask |= UNCHAINED
     }
-    if (!table.hasOctets(ordinal, Field.relay, data.relay))
-      mask |= RELAY_DATA | this.#differingRelay(ordinal, data)
+    if ((octets & (1 << Field.relay)) !== 0) mask |= RELAY_DATA | this.#differingRelay(ordinal, data)
     return mask
   }
 
