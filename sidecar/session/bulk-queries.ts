@@ -1,6 +1,12 @@
 // The Bulk queries of one connection: each asks for one slice after the other, in turns, so that a short one is not held
 // back by a long one (RFC 6926 section 7.7). No octets of the connection's other business, no store.
-import { type BindingData, BindingState, type ChangeNumber, stateAt } from '../binding.ts'
+import {
+  type BindingData,
+  BindingState,
+  type ChangeNumber,
+  type LogicalSeconds,
+  stateAt,
+} from '../binding.ts'
 import type { Dialect, ReplyContext } from './dialect.ts'
 import type { BulkQuery, Refusal } from './query.ts'
 import { scopeOf } from './selection.ts'
@@ -25,8 +31,8 @@ interface Run extends ReplyContext {
   needsHistory: boolean
   first: boolean
   told: Set<ChangeNumber>
-  /** The shell has begun to look. */
-  opened: boolean
+  /** Second in which the shell began to look; undefined = not yet. */
+  openedAt: LogicalSeconds | undefined
   /** Addresses told as companions in the last slice. */
   settled: Uint8Array[]
   messages: number
@@ -98,7 +104,7 @@ export class BulkQueries {
       needsHistory: window?.start !== undefined && tells !== 'bound',
       first: true,
       told: new Set(),
-      opened: false,
+      openedAt: undefined,
       settled: [],
       messages: 0,
       bindings: 0,
@@ -116,7 +122,7 @@ export class BulkQueries {
 
   onOpened(scan: number, horizon: number, moment: Moment): void {
     const run = this.#get(scan)
-    run.opened = true
+    run.openedAt = moment.now
     const start = run.query.window?.start
     if (start === undefined) return
     if (start > moment.now + this.#settings.limits.futureSeconds) {
@@ -176,7 +182,7 @@ export class BulkQueries {
 
   #tell(run: Run, find: BulkFind, moment: Moment): void {
     if (find.kind === 'available') {
-      this.#send(run, [this.#dialect.available!(run, find, moment.now)], 1, moment)
+      this.#send(run, [this.#dialect.available!(run, find, baseTimeOf(run, moment))], 1, moment)
       return
     }
     // It was looked at a moment ago: a lease may have ended since.
@@ -184,7 +190,7 @@ export class BulkQueries {
     if (find.kind === 'departure' && run.departed !== undefined) {
       const number = new DataView(find.departure.address.slice().buffer).getUint32(0)
       if (run.departed.has(number)) return
-      const frames = this.#dialect.change(run, find, moment.now, moment)
+      const frames = this.#dialect.change(run, find, baseTimeOf(run, moment), moment)
       if (frames.length === 0) return
       run.departed.add(number)
       run.settled.push(find.departure.address)
@@ -192,7 +198,7 @@ export class BulkQueries {
       return
     }
     const before = run.told.size
-    const frames = this.#dialect.change(run, find, moment.now, moment)
+    const frames = this.#dialect.change(run, find, baseTimeOf(run, moment), moment)
     if (run.told.size > before) {
       for (const { changeNumber, address } of find.companions)
         if (run.told.has(changeNumber)) run.settled.push(address)
@@ -212,7 +218,7 @@ export class BulkQueries {
     const { query } = run
     const xid = this.#host.xidText(query.xid)
     const refusal = run.first ? query.whenNothing : undefined
-    this.#host.send(this.#dialect.bulkEnd(run, refusal, moment.now), moment)
+    this.#host.send(this.#dialect.bulkEnd(run, refusal, baseTimeOf(run, moment)), moment)
     this.#host.note(
       refusal === undefined
         ? {
@@ -230,7 +236,7 @@ export class BulkQueries {
 
   #fail(run: Run, text: string, moment: Moment): void {
     const failure: Refusal = { status: 'queryTerminated', text }
-    this.#host.send(this.#dialect.bulkEnd(run, failure, moment.now), moment)
+    this.#host.send(this.#dialect.bulkEnd(run, failure, baseTimeOf(run, moment)), moment)
     this.#host.note({
       event: 'query-terminated',
       xid: this.#host.xidText(run.query.xid),
@@ -251,7 +257,7 @@ export class BulkQueries {
   #next(): Run | undefined {
     let first: Run | undefined
     for (const run of this.#runs.values()) {
-      if (!run.opened) continue
+      if (run.openedAt === undefined) continue
       if (run.scan > this.#lastServed) return run
       first ??= run
     }
@@ -263,6 +269,14 @@ export class BulkQueries {
     if (run === undefined) throw new Error(`no Bulk query has scan ${scan}`)
     return run
   }
+}
+
+/**
+ * The present (RFC 6926 section 6.2.3), but in the first message the second in which the scan began: whatever changes from
+ * then on may be missing in the answer, and an active query with that start time tells it.
+ */
+function baseTimeOf(run: Run, moment: Moment): LogicalSeconds {
+  return run.first ? (run.openedAt ?? moment.now) : moment.now
 }
 
 /** Of those that hold an address, the one that does now, and nearest: the address itself, then the longest prefix. */
