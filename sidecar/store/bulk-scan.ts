@@ -203,8 +203,9 @@ class Scan implements BulkScan {
     const start = this.#options.window?.start
     if (!this.#onWay || start === undefined) return
     const { horizonFloor, prunedThrough } = this.#scanned
+    // By the index, only what the way has not passed is missing; what was pruned from before the window is not asked for.
     this.#overtaken ||=
-      this.#way instanceof ChangeWay ? prunedThrough > this.#way.passed : horizonFloor > start
+      horizonFloor > start && (!(this.#way instanceof ChangeWay) || prunedThrough > this.#way.passed)
   }
 
   #give(ordinal: number, changes: Change[]): void {

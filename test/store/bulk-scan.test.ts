@@ -445,6 +445,20 @@ test('a binding that is renewed during a scan of a window is not missed for it',
   assert.deepEqual(rest(scan).sort(), ['2', '3', '4'])
 })
 
+test('a scan of a window that begins at the horizon misses nothing of what was pruned before', () => {
+  const memory = new Memory(4, { retention: { seconds: 100 } })
+  memory.raiseHorizon(1)
+  put(memory, 1, 1000, { state: BindingState.released })
+  put(memory, 2, 1001)
+  memory.prune(1101)
+  assert.equal(memory.horizon, 1001)
+  const scan = memory.openBulkScan({ by: 'all' }, { window: { start: 1001 } })!
+  assert.equal(scan.overtaken, false)
+  assert.deepEqual(rest(scan), ['2'])
+  assert.equal(scan.overtaken, false)
+  scan.close()
+})
+
 test('a scan of a window tells when pruning takes ends that it had not come by', () => {
   for (const passed of [true, false]) {
     const memory = new Memory(4, { retention: { seconds: 100 } })
