@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HookOrigin } from '../support/hook-core.ts'
+import { waitFor } from '../support/wait.ts'
 import { address, Stage } from './stage.ts'
 
 const mac = Buffer.from('020000000001', 'hex')
