@@ -448,6 +448,7 @@ test('a binding that is renewed during a scan of a window is not missed for it',
 test('a scan of a window that begins at the horizon misses nothing of what was pruned before', () => {
   const memory = new Memory(4, { retention: { seconds: 100 } })
   memory.raiseHorizon(1)
+  put(memory, 3, 1000)
   put(memory, 1, 1000, { state: BindingState.released })
   put(memory, 2, 1001)
   memory.prune(1101)
