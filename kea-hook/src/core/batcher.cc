@@ -8,7 +8,8 @@
 namespace lease_feed {
 namespace {
 
-// An episode that does not end is told of again after this.
+// An episode that does not end is told of after this, and episodes that follow each other no sooner: a flood through a
+// small ring must not become a flood of log lines.
 constexpr Steady::duration kLongestEpisode = std::chrono::seconds(10);
 
 }  // namespace
@@ -60,12 +61,13 @@ void Batcher::skipTo(std::uint64_t seq, Steady::time_point now) {
 }
 
 void Batcher::tellOverwritten(Steady::time_point now, bool caught_up) {
-    if (untold_ == 0 || (!caught_up && now - episode_ < kLongestEpisode)) return;
+    if (untold_ == 0 || now < tell_from_ || (!caught_up && now - episode_ < kLongestEpisode)) return;
     log_.write(FeedLog::Level::warn, log_id::ring_overwritten,
                std::to_string(untold_) +
                    " events were overwritten before they could be published, the last one was number " +
                    std::to_string(next() - 1) + ": followers walk; a larger ring-size avoids it");
     untold_ = 0;
+    tell_from_ = now + kLongestEpisode;
 }
 
 }  // namespace lease_feed

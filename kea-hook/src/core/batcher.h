@@ -50,6 +50,7 @@ private:
     Steady::time_point due_ = Steady::time_point::max();
     std::uint64_t untold_ = 0;  // overwritten in this episode, not logged yet
     Steady::time_point episode_{};
+    Steady::time_point tell_from_{};  // the next line about it, at the earliest
 };
 
 }  // namespace lease_feed
