@@ -85,17 +85,18 @@ function encodeBulk4({ xid, select, start, end, wants = defaultWants4 }: BulkQue
 function encodeBulk6(query: BulkQueryOptions): Uint8Array {
   const { xid, select, start, end, wants = defaultWants6, linkAddress, duid = DEFAULT_DUID } = query
   const { queryType, options } = query6(select)
+  const list = (codes: readonly number[]) => (codes.length > 0 ? codes : undefined)
   return encodeFrame6({
     type: MessageType6.leasequery,
     xid,
     options: {
       clientId: duid,
-      requestedOptions: wants.filter((code) => code === Code6.baseTime),
+      requestedOptions: list(wants.filter((code) => code === Code6.baseTime)),
       leaseQuery: {
         queryType,
         linkAddress: linkAddress ?? new Uint8Array(16),
         // What is wanted of each client stands inside the query (RFC 5007 section 4.1.2.1).
-        options: { ...options, requestedOptions: wants.filter((code) => code !== Code6.baseTime) },
+        options: { ...options, requestedOptions: list(wants.filter((code) => code !== Code6.baseTime)) },
       },
       startTime: start === undefined ? undefined : toSeconds2000(start),
       endTime: end === undefined ? undefined : toSeconds2000(end),

@@ -133,3 +133,43 @@ test('a link-address is that of a subnet, or of one of its relays; a shared netw
   assert.deepEqual(topology.subnetsOfLink(parseAddress('2001:db8:4::')!), [])
   assert.deepEqual(topology.timers(2), { renew: 20, rebind: 40 })
 })
+
+test('configured addresses are those of all pools, none twice; an address is on a link by its subnet or a prefix pool', () => {
+  const subnet = { sharedNetwork: '', relayAddresses: [], renewTimer: 0, rebindTimer: 0 }
+  const range = (first: string, last: string) => ({ first: parseAddress(first)!, last: parseAddress(last)! })
+  const four = topologyOf([
+    {
+      ...subnet,
+      id: 1,
+      prefix: parseAddress('192.0.2.0')!,
+      prefixLength: 24,
+      pools: [range('192.0.2.20', '192.0.2.30'), range('192.0.2.10', '192.0.2.19')],
+    },
+    {
+      ...subnet,
+      id: 2,
+      prefix: parseAddress('192.0.2.0')!,
+      prefixLength: 24,
+      pools: [range('192.0.2.25', '192.0.2.40'), range('255.255.255.254', '255.255.255.255')],
+    },
+  ])
+  const of = (text: string) => Buffer.from(parseAddress(text)!).readUInt32BE(0)
+  assert.deepEqual(four.configured, [
+    { first: of('192.0.2.10'), last: of('192.0.2.40') },
+    { first: of('255.255.255.254'), last: of('255.255.255.255') },
+  ])
+  const six = topologyOf([
+    {
+      ...subnet,
+      id: 1,
+      prefix: parseAddress('2001:db8:1::')!,
+      prefixLength: 64,
+      prefixPools: [{ prefix: parseAddress('2001:db8:8000::')!, prefixLength: 33 }],
+    },
+  ])
+  assert.deepEqual(
+    ['2001:db8:1::5', '2001:db8:ffff::5', '2001:db8:1:1::5'].map((text) => six.isOnLink(parseAddress(text)!)),
+    [true, true, false],
+  )
+  assert.deepEqual(six.configured, [])
+})
