@@ -1,5 +1,9 @@
 // The few things the store asks of LevelDB, so that tests can put a disk that fails in its place.
+import { realpath } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { AHEAD, inParts, type PackedValues, packValues } from './packed-values.ts'
+import { valuesByThread } from './reader-thread.ts'
 import { damaged, StoreError } from './store-error.ts'
 
 export type LevelOperation =
@@ -15,24 +19,46 @@ export interface Level {
   read(key: Buffer): Promise<Buffer | undefined>
   /** Entries with from <= key < to, in order, some at a time. */
   entries(from: Buffer, to: Buffer): AsyncIterable<readonly (readonly [Buffer, Buffer])[]>
-  /** As {@link entries}, without the keys, which cost as much again. */
-  values(from: Buffer, to: Buffer): AsyncIterable<readonly Buffer[]>
+  /** As {@link entries}, without the keys; `expected` is about how many there will be. */
+  values(from: Buffer, to: Buffer, expected: number): AsyncIterable<PackedValues>
   /** Deletes everything and opens a fresh database. */
   restart(): Promise<void>
 }
 
-const ENTRIES_AT_A_TIME = 1000
-/** Octets. */
-const READ_AHEAD = 1 << 20
+/** From so many values on a thread pays. */
+const THREAD_FROM = 30_000
+
+/** Directories that are open in this process, where LevelDB's lock does not tell two of us apart. */
+const openHere = new Set<string>()
 
 /** LevelDB in the directory `path`. */
 export function classicLevel(path: string): Level {
   let database: ClassicLevel<Buffer, Buffer> | undefined
+  let held: string | undefined
 
   async function open(): Promise<void> {
+    const place = await realpath(path).catch(() => resolve(path))
+    if (openHere.has(place)) throw locked(path)
+    openHere.add(place)
+    held = place
+    try {
+      await openFresh()
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  function release(): void {
+    if (held !== undefined) openHere.delete(held)
+    held = undefined
+  }
+
+  async function openFresh(): Promise<void> {
     const fresh = new ClassicLevel<Buffer, Buffer>(path, {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
+      multithreading: true, // for the thread that reads at start
       writeBufferSize: 32 << 20,
       maxFileSize: 16 << 20,
     })
@@ -47,7 +73,11 @@ export function classicLevel(path: string): Level {
   async function close(): Promise<void> {
     const open = database
     database = undefined
-    await open?.close()
+    try {
+      await open?.close()
+    } finally {
+      release()
+    }
   }
 
   function opened(): ClassicLevel<Buffer, Buffer> {
@@ -68,10 +98,26 @@ export function classicLevel(path: string): Level {
       await batch.write({ sync })
     },
     read: (key) => opened().get(key),
-    entries: (from, to) =>
-      inParts(path, opened().iterator({ gte: from, lt: to, highWaterMarkBytes: READ_AHEAD })),
-    values: (from, to) =>
-      inParts(path, opened().values({ gte: from, lt: to, highWaterMarkBytes: READ_AHEAD })),
+    async *entries(from, to) {
+      const entries = opened().iterator({ gte: from, lt: to, ...AHEAD })
+      try {
+        yield* inParts(entries)
+      } catch (error) {
+        throw unreadable(path, error)
+      }
+    },
+    async *values(from, to, expected) {
+      const database = opened()
+      try {
+        const byThread = expected < THREAD_FROM ? undefined : await valuesByThread(path, from, to)
+        if (byThread !== undefined) yield* byThread
+        else
+          for await (const part of inParts(database.values({ gte: from, lt: to, ...AHEAD })))
+            yield packValues(part)
+      } catch (error) {
+        throw unreadable(path, error)
+      }
+    },
     async restart() {
       await close()
       try {
@@ -84,38 +130,22 @@ export function classicLevel(path: string): Level {
   }
 }
 
-interface Parts<T> {
-  nextv(size: number): Promise<T[]>
-  close(): Promise<void>
+function unreadable(path: string, error: unknown): StoreError {
+  return damaged(path, 'a part of the database cannot be read', error)
 }
 
-async function* inParts<T>(path: string, iterator: Parts<T>): AsyncIterable<readonly T[]> {
-  try {
-    // The next ones are read while these are looked at.
-    for (let coming = iterator.nextv(ENTRIES_AT_A_TIME); ; ) {
-      const part = await coming
-      if (part.length === 0) return
-      coming = iterator.nextv(ENTRIES_AT_A_TIME)
-      coming.catch(() => {}) // it is awaited, and fails, with the next round
-      yield part
-    }
-  } catch (error) {
-    throw damaged(path, 'a part of the database cannot be read', error)
-  } finally {
-    await iterator.close()
-  }
+function locked(path: string, cause?: unknown): StoreError {
+  return new StoreError(
+    'ALQ_STORE_LOCKED',
+    path,
+    'is in use by another process; only one kea-leasequery can serve from it. Stop the other one, or give this one a --state-dir of its own',
+    { cause },
+  )
 }
 
 function openError(path: string, error: unknown): StoreError {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause
-  if (cause?.code === 'LEVEL_LOCKED') {
-    return new StoreError(
-      'ALQ_STORE_LOCKED',
-      path,
-      'is in use by another process; only one kea-leasequery can serve from it. Stop the other one, or give this one a --state-dir of its own',
-      { cause: error },
-    )
-  }
+  if (cause?.code === 'LEVEL_LOCKED') return locked(path, error)
   if (cause?.code === 'LEVEL_CORRUPTION') {
     return damaged(path, `the database is damaged (${cause.message})`, error)
   }

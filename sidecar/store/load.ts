@@ -4,15 +4,14 @@ import { Word } from './binding-table.ts'
 import type { Level } from './level.ts'
 import type { Memory } from './memory.ts'
 import {
-  BINDINGS,
   BLOBS,
   blobName,
-  DEPARTURES,
   decodeBlob,
   decodeRecord,
   decodeState,
   EVERYTHING,
   inOrder,
+  RECORDS,
   STATE_KEY,
   type StoreState,
   sealOf,
@@ -43,25 +42,20 @@ export async function load(level: Level, path: string, family: Family, memory: M
   memory.reserve(state.records)
   let records = 0
   let checksum = 0
-  for (const range of [BINDINGS, DEPARTURES]) {
-    let last = 0
-    for await (const values of level.values(...range)) {
-      for (const record of values) {
-        const ordinal = decodeRecord(table, path, record)
-        // In the order of their keys, without reading these: a record under another one's key would stand out of it.
-        if (
-          table.isDeparture(ordinal) !== (range === DEPARTURES) ||
-          (last !== 0 && !inOrder(table, last, ordinal))
-        ) {
-          throw damaged(path, `the record of change ${table.changeNumber(ordinal)} belongs elsewhere`)
-        }
-        last = ordinal
-        if (memory.adopt(ordinal)) runs.add(table.changeNumber(ordinal), ordinal)
-        records++
-        checksum += table.rows.get(ordinal, Word.checksum)
+  let last = 0
+  for await (const { octets, ends } of level.values(...RECORDS, state.records)) {
+    for (let i = 0; i < ends.length; i++) {
+      const ordinal = decodeRecord(table, path, octets, i === 0 ? 0 : ends[i - 1]!, ends[i]!)
+      // In the order of their keys, without reading these: a record under another one's key would stand out of it.
+      if (last !== 0 && !inOrder(table, last, ordinal)) {
+        throw damaged(path, `the record of change ${table.changeNumber(ordinal)} belongs elsewhere`)
       }
-      checksum %= 0x1_0000_0000
+      last = ordinal
+      if (memory.adopt(ordinal)) runs.add(table.changeNumber(ordinal), ordinal)
+      records++
+      checksum += table.rows.get(ordinal, Word.checksum)
     }
+    checksum %= 0x1_0000_0000
   }
   let at = 0
   await runs.merge((number, ordinal) => {

@@ -18,8 +18,8 @@ const BLOB = 0x6d
 const STATE = 0x73
 const DEPARTURE_BIT = 0x80
 
-export const BINDINGS = [Buffer.of(BINDING), Buffer.of(BINDING + 1)] as const
-export const DEPARTURES = [Buffer.of(DEPARTURE), Buffer.of(DEPARTURE + 1)] as const
+/** Bindings, and behind them departures. */
+export const RECORDS = [Buffer.of(BINDING), Buffer.of(DEPARTURE + 1)] as const
 export const BLOBS = [Buffer.of(BLOB), Buffer.of(BLOB + 1)] as const
 export const STATE_KEY = Buffer.of(STATE)
 export const EVERYTHING = [Buffer.alloc(0), Buffer.alloc(32, 0xff)] as const
@@ -83,64 +83,53 @@ export function checksumOf(record: Buffer): number {
  * Fills a fresh record of the table from what is on disk and returns its ordinal; not yet entered anywhere.
  * @throws StoreError where it is damaged, of another family or of another version.
  */
-export function decodeRecord(table: BindingTable, path: string, record: Buffer): number {
-  checkVersion(path, record)
+export function decodeRecord(
+  table: BindingTable,
+  path: string,
+  octets: Uint8Array,
+  from: number,
+  to: number,
+): number {
   const length = table.addressLength
-  const end = record.length - 4
-  if (end < OVERHEAD - 4 + length) throw damagedRecord(table, path, record, 'is too short')
-  const checksum = get32(record, end)
-  // Taken over the whole record, since cutting off its last octets costs more than the checksum itself.
-  if (crc32(record) !== crcWith(checksum, checksum)) throw damagedRecord(table, path, record, 'is damaged')
-  if ((record[1]! & ~DEPARTURE_BIT) !== table.family) {
-    throw damagedRecord(table, path, record, 'belongs to another address family')
+  const end = to - 4
+  checkVersion(path, to > from ? octets[from] : undefined)
+  const refuse = (what: string): StoreError => {
+    const address = Buffer.from(octets.subarray(from + 2, Math.min(from + 2 + length, to))).toString('hex')
+    return damaged(path, `the record of address ${address} ${what}`)
   }
-  const departure = (record[1]! & DEPARTURE_BIT) !== 0
-  const ordinal = table.allocate(record, departure ? Flag.departure : 0, 2)
+  if (to - from < OVERHEAD + length) throw refuse('is too short')
+  const checksum = get32(octets, end)
+  if (crc32(octets.subarray(from, end)) !== checksum) throw refuse('is damaged')
+  if ((octets[from + 1]! & ~DEPARTURE_BIT) !== table.family) throw refuse('belongs to another address family')
+  const departure = (octets[from + 1]! & DEPARTURE_BIT) !== 0
+  const ordinal = table.allocate(octets, departure ? Flag.departure : 0, from + 2)
   const chunk = table.rows.chunk(ordinal)
   const row = table.rows.offset(ordinal)
-  let at = 2 + length
-  for (let i = 0; i < FIXED.length; i++, at += 4) chunk[row + FIXED[i]!] = get32(record, at)
-  chunk[row + Word.flags] = chunk[row + Word.flags]! | Flag.written | (record[at]! << 8) | record[at + 1]!
+  let at = from + 2 + length
+  for (let i = 0; i < FIXED.length; i++, at += 4) chunk[row + FIXED[i]!] = get32(octets, at)
+  chunk[row + Word.flags] = chunk[row + Word.flags]! | Flag.written | (octets[at]! << 8) | octets[at + 1]!
   at += 2
   if (at < end) {
     let needed = OCTETS_HEADER
     for (let i = 0; i < OCTETS_HEADER && at + i + 1 < end; i += 2)
-      needed += record[at + i]! | (record[at + i + 1]! << 8)
-    if (needed !== end - at) throw damagedRecord(table, path, record, 'has wrong lengths')
-    table.adoptOctets(ordinal, record, at, end)
+      needed += octets[at + i]! | (octets[at + i + 1]! << 8)
+    if (needed !== end - at) throw refuse('has wrong lengths')
+    table.adoptOctets(ordinal, octets, at, end)
   }
   chunk[row + Word.checksum] = checksum
   return ordinal
 }
 
-/** Whether the key of one record comes before that of another of the same kind, as in the database. */
+/** Whether the key of one record comes before that of another, as in the database. */
 export function inOrder(table: BindingTable, before: number, after: number): boolean {
-  if (table.isDeparture(after)) return table.changeNumber(before) < table.changeNumber(after)
+  const departure = (table.flags(after) & Flag.departure) !== 0
+  if (((table.flags(before) & Flag.departure) !== 0) !== departure) return departure
+  if (departure) return table.changeNumber(before) < table.changeNumber(after)
   for (let word = Word.address as number; word < Word.address + table.addressLength / 4; word++) {
     const difference = table.rows.get(after, word) - table.rows.get(before, word)
     if (difference !== 0) return difference > 0
   }
   return false
-}
-
-function damagedRecord(table: BindingTable, path: string, record: Buffer, what: string): StoreError {
-  const address = record.subarray(2, 2 + table.addressLength).toString('hex')
-  return damaged(path, `the record of address ${address} ${what}`)
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, octet) => {
-  let crc = octet
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) !== 0 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
-  return crc
-})
-
-/** The CRC-32 of octets whose own is `crc`, with four more after them: `word`, most significant first. */
-function crcWith(crc: number, word: number): number {
-  let state = ~crc
-  for (let shift = 24; shift >= 0; shift -= 8) {
-    state = CRC_TABLE[(state ^ (word >>> shift)) & 0xff]! ^ (state >>> 8)
-  }
-  return ~state >>> 0
 }
 
 /** What the store knows beside its records; written in every batch. */
@@ -210,14 +199,13 @@ function seal(octets: Uint8Array): Buffer {
 }
 
 function unseal(path: string, what: string, value: Buffer): Buffer {
-  checkVersion(path, value)
+  checkVersion(path, value[0])
   const octets = value.subarray(5)
   if (value.length < 5 || crc32(octets) !== sealOf(value)) throw damaged(path, `${what} is damaged`)
   return octets
 }
 
-function checkVersion(path: string, value: Buffer): void {
-  const version = value[0]
+function checkVersion(path: string, version: number | undefined): void {
   if (version === undefined || version === 0) throw damaged(path, 'an entry without a format version')
   if (version > FORMAT_VERSION) {
     throw new StoreError(
@@ -244,6 +232,6 @@ function put32(target: Buffer, at: number, value: number): number {
   return at + 4
 }
 
-function get32(source: Buffer, at: number): number {
+function get32(source: Uint8Array, at: number): number {
   return ((source[at]! << 24) | (source[at + 1]! << 16) | (source[at + 2]! << 8) | source[at + 3]!) >>> 0
 }

@@ -115,6 +115,36 @@ test('a state that does not fit its records is refused', async () => {
   await assert.rejects(open('state'), { code: 'ALQ_STORE_DAMAGED', message: /missing or old/ })
 })
 
+test('a store so large that a thread reads it comes back whole, or is refused', async () => {
+  const path = await filled('large', 40_000)
+  const listed = (store: Store): string[] =>
+    store.changesAfter(0, 100_000, 1_000_000).changes.map((change) => {
+      const { address, changeNumber } = change.kind === 'binding' ? change.binding : change.departure
+      return `${change.kind} ${address.join('.')} ${changeNumber}`
+    })
+  const store = await open('large')
+  const { bindings, departures } = store.openReport
+  assert.deepEqual({ bindings, departures }, { bindings: 40_000, departures: 13_334 })
+  const all = listed(store)
+  assert.equal(all.length, 53_334)
+  store.put(bindingOf(4, 1), store.clock.now())
+  await store.close()
+  const again = await open('large')
+  assert.deepEqual(
+    listed(again).slice(0, -1),
+    all.filter((one) => !one.startsWith('binding 192.0.0.1 ')),
+  )
+  await again.close()
+
+  const tables = (await readdir(path)).filter((name) => name.endsWith('.ldb'))
+  const table = join(path, tables[0]!)
+  const { size } = await stat(table)
+  const file = await openFile(table, 'r+')
+  await file.write(Buffer.alloc(20_000), 0, 20_000, Math.floor(size / 2))
+  await file.close()
+  await assert.rejects(open('large'), { code: 'ALQ_STORE_DAMAGED' })
+})
+
 test('a path that cannot be a directory, or be written, is named', async () => {
   await writeFile(join(directory, 'file'), 'no directory')
   await assert.rejects(open('file'), { code: 'ALQ_STORE_OPEN', message: /file: cannot be/ })

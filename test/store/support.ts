@@ -1,6 +1,7 @@
 // Bindings for tests, and a LevelDB that delays, fails, forgets and tears.
 import { type BindingData, BindingState, type Family, Origin } from '../../sidecar/binding.ts'
 import type { Level, LevelOperation } from '../../sidecar/store/level.ts'
+import { type PackedValues, packValues } from '../../sidecar/store/packed-values.ts'
 
 export function octets(text: string): Uint8Array {
   return new TextEncoder().encode(text)
@@ -170,7 +171,7 @@ export class FakeLevel implements Level {
     for (let i = 0; i < found.length; i += 3) yield found.slice(i, i + 3)
   }
 
-  async *values(from: Buffer, to: Buffer): AsyncIterable<readonly Buffer[]> {
-    for await (const part of this.entries(from, to)) yield part.map(([, value]) => value)
+  async *values(from: Buffer, to: Buffer): AsyncIterable<PackedValues> {
+    for await (const part of this.entries(from, to)) yield packValues(part.map(([, value]) => value))
   }
 }
