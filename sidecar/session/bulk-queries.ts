@@ -88,7 +88,9 @@ export class BulkQueries {
     const scoped = rights.relayIds.length > 0
     // Of an address that is known to nobody it cannot be said whose it would be.
     const configured = tells === 'addresses' && !scoped
-    const departures = window !== undefined && (tells === 'changed' || (tells === 'addresses' && scoped))
+    // Who held an address before is another client than the one that a query by address is about.
+    const departures =
+      window !== undefined && !query.single && (tells === 'changed' || (tells === 'addresses' && scoped))
     const scan = ++this.#newest
     this.#runs.set(scan, {
       query,

@@ -494,6 +494,18 @@ describe('DHCPv6 Bulk Leasequery: windows (RFC 7653 sections 6.3.2 and 6.3.3)', 
     assert.deepEqual(named(ask(lq(4))).sort(), ['3: 2001:db8:1::3', '4: 2001:db8:1::2'])
   })
 
+  it('by address tells of who holds it now, or how it ended, not of who held it before', () => {
+    const { driver, put, ask } = server()
+    put('2001:db8:1::1', 1)
+    put('2001:db8:1::2', 1)
+    driver.time.pass(100)
+    put('2001:db8:1::1', 2)
+    put('2001:db8:1::2', 1, { state: BindingState.released })
+    const of = (text: string) => named(ask([...lq(1, ANY, ia(text)), ...since(START + 100)]))
+    assert.deepEqual(of('2001:db8:1::1'), ['2: 2001:db8:1::1'])
+    assert.deepEqual(of('2001:db8:1::2'), ['1: -2001:db8:1::2'])
+  })
+
   it('tells of the end of what has left the relay that is asked for', () => {
     const { driver, put, ask } = server()
     put('2001:db8:1::1', 1, { relay: relay('R') })
