@@ -35,6 +35,7 @@ export const Word = {
   /** hardwareType, flags << 16 */
   flags: 12,
   octets: 13,
+  /** Round of the walk that met the binding; of a departure its place in the list of departures. */
   mark: 14,
   /** Checksum of the record on disk, if {@link Flag.written}. */
   checksum: 15,

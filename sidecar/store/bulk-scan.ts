@@ -9,7 +9,7 @@ import { type BindingTable, Word } from './binding-table.ts'
 import type { Chains, ChainWatcher } from './chains.ts'
 import type { ChangeIndex } from './change-index.ts'
 import { OrdinalSet } from './ordinal-set.ts'
-import { OrdinalQueue } from './ordinals.ts'
+import { type OrdinalList, OrdinalQueue } from './ordinals.ts'
 import { type ChainOf, Field, type SelectorChains } from './selector-chains.ts'
 import {
   type BulkScan,
@@ -38,6 +38,7 @@ export interface Scanned {
   readonly chains: SelectorChains
   /** All bindings are in all chains. */
   readonly chained: boolean
+  readonly departureList: OrdinalList
   readonly prunedThrough: ChangeNumber
   /** Ends before this second may have been pruned. */
   readonly horizonFloor: LogicalSeconds
@@ -97,6 +98,7 @@ class Scan implements BulkScan {
   readonly openedAt: ChangeNumber
   readonly #scanned: Scanned
   readonly #options: BulkScanOptions
+  readonly #departures: boolean | 'only'
   readonly #matches: (ordinal: number) => boolean
   readonly #way: Way
   readonly #met = new OrdinalSet()
@@ -126,13 +128,19 @@ class Scan implements BulkScan {
     this.#matches = matcher(scanned, selector)
     const start = options.window?.start
     const after = start === undefined ? 0 : scanned.before(start - CLOCK_SLACK_SECONDS)
-    const departures = options.window !== undefined && options.departures === true
-    if (selector.by === 'address' && !departures) {
+    const departures = (options.window !== undefined && options.departures) || false
+    this.#departures = departures
+    if (departures === 'only' && scanned.departureList.length <= index.newest - after) {
+      this.#way = new DepartureWay(scanned.departureList)
+    } else if (selector.by === 'address' && departures === false) {
       this.#way = new NoWay()
       for (const ordinal of scanned.covering(selector.address)) this.#leftAhead(ordinal)
     } else {
       const parts = partsOf(scanned, selector)
-      if (departures || prefersIndex(parts, start === undefined ? undefined : index.newest - after)) {
+      if (
+        departures !== false ||
+        prefersIndex(parts, start === undefined ? undefined : index.newest - after)
+      ) {
         this.#way = new ChangeWay(index, after, byChange, (ordinal) => this.#leftAhead(ordinal))
       } else if (parts === undefined) {
         this.#way = new OrdinalWay(table, byOrdinal, (ordinal) => this.#met.add(ordinal))
@@ -210,9 +218,10 @@ class Scan implements BulkScan {
 
   #give(ordinal: number, changes: Change[]): void {
     const { table } = this.#scanned
-    const { window, where, departures } = this.#options
+    const { window, where } = this.#options
     const departure = table.isDeparture(ordinal)
-    if (departure ? departures !== true : !table.isBinding(ordinal)) return
+    if (departure ? this.#departures === false : this.#departures === 'only' || !table.isBinding(ordinal))
+      return
     if (window !== undefined && !changedWithin(table, ordinal, window)) return
     if (!this.#matches(ordinal)) return
     if (where !== undefined) {
@@ -367,6 +376,36 @@ class OrdinalWay implements Way {
   leave(): void {
     remove(this.#others, this)
   }
+}
+
+/**
+ * Through the departures, from the last to the first: where one goes, the last one takes its place, which has been met
+ * already; new ones come behind.
+ */
+class DepartureWay implements Way {
+  readonly #list: OrdinalList
+  #left: number
+
+  constructor(list: OrdinalList) {
+    this.#list = list
+    this.#left = list.length
+  }
+
+  get done(): boolean {
+    return this.#left === 0
+  }
+
+  go(visit: number, offer: (ordinal: number) => boolean): number {
+    this.#left = Math.min(this.#left, this.#list.length)
+    let visited = 0
+    while (this.#left > 0 && visited < visit) {
+      visited++
+      if (!offer(this.#list.at(--this.#left))) break
+    }
+    return visited
+  }
+
+  leave(): void {}
 }
 
 /** Along the change index, up to the entry that was the newest at the opening. */

@@ -15,6 +15,7 @@ import { ChangeIndex } from './change-index.ts'
 import { sameSelectors, selectorKey } from './indexes.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { LinearHash } from './linear-hash.ts'
+import { OrdinalList } from './ordinals.ts'
 import {
   DEFAULT_RETENTION,
   horizonAfter,
@@ -54,6 +55,7 @@ export class Memory {
   readonly #scans: BulkScans
   /** Departures by address and selecting values. */
   readonly #departures: LinearHash
+  readonly departureList = new OrdinalList()
   readonly #counts = new Map<BindingState, number>()
   /** How many bindings there are of each prefix length. */
   readonly #lengths = new Uint32Array(256)
@@ -372,7 +374,7 @@ export class Memory {
         this.unwritten.removed(ordinal)
         return false
       }
-      this.#departures.insert(this.#departureHash(departure), ordinal)
+      this.#enterDeparture(ordinal, departure)
       return true
     }
     table.enterStored(ordinal)
@@ -424,12 +426,13 @@ export class Memory {
       table.setChange(departure, index.newest + 1, at)
       index.append(index.newest + 1, departure)
     } else index.replace(number, departure)
-    this.#departures.insert(this.#departureHash(table.read(departure)), departure)
+    this.#enterDeparture(departure, table.read(departure))
     this.unwritten.changed(departure)
   }
 
-  #departureHash(data: BindingData): number {
-    return this.#hash.of(this.#departureKey(data))
+  #enterDeparture(ordinal: number, data: BindingData): void {
+    this.#departures.insert(this.#hash.of(this.#departureKey(data)), ordinal)
+    this.table.rows.set(ordinal, Word.mark, this.departureList.push(ordinal))
   }
 
   #departureKey(data: BindingData): Uint8Array {
@@ -454,6 +457,10 @@ export class Memory {
 
   #removeDeparture(ordinal: number): void {
     this.#departures.remove(ordinal)
+    const { rows } = this.table
+    const place = rows.get(ordinal, Word.mark)
+    const moved = this.departureList.remove(place)
+    if (moved !== 0) rows.set(moved, Word.mark, place)
     this.#remove(ordinal)
   }
 

@@ -36,6 +36,39 @@ export class OrdinalQueue {
   }
 }
 
+/** Ordinals in no set order; the last one takes the place of one that goes. */
+export class OrdinalList {
+  #ordinals = new Uint32Array(64)
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  at(place: number): number {
+    return this.#ordinals[place]!
+  }
+
+  /** Returns the place of the new one. */
+  push(ordinal: number): number {
+    if (this.#length === this.#ordinals.length) {
+      const longer = new Uint32Array(2 * this.#length)
+      longer.set(this.#ordinals)
+      this.#ordinals = longer
+    }
+    this.#ordinals[this.#length] = ordinal
+    return this.#length++
+  }
+
+  /** Returns the ordinal that is now at `place`, which was the last one; 0 = it was the last place. */
+  remove(place: number): number {
+    const last = this.#ordinals[--this.#length]!
+    if (place === this.#length) return 0
+    this.#ordinals[place] = last
+    return last
+  }
+}
+
 export class Ordinals {
   readonly #freed = new OrdinalQueue()
   /** For each freed ordinal the number of the newest scan when it was freed. */

@@ -71,8 +71,11 @@ export interface ChangeWindow {
 export interface BulkScanOptions {
   /** Only what changed in this window; scanned by the change index where that is shorter. */
   readonly window?: ChangeWindow | undefined
-  /** With a window: also departures that lie in it and that the selector finds. For DHCPv6; DHCPv4 tells of an address once. */
-  readonly departures?: boolean | undefined
+  /**
+   * With a window: also departures that lie in it and that the selector finds, or these only. For DHCPv6; DHCPv4 tells of
+   * an address once.
+   */
+  readonly departures?: boolean | 'only' | undefined
   /**
    * What else has to hold, asked of each candidate before it is copied. The argument is a view as that of
    * {@link BindingStore.peek}: to be read, not kept.

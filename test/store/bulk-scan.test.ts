@@ -71,7 +71,7 @@ const window = fc.record({
 
 const options: fc.Arbitrary<BulkScanOptions> = fc.record({
   window: fc.option(window, { nil: undefined }),
-  departures: fc.boolean(),
+  departures: fc.constantFrom<(boolean | 'only')[]>(false, true, 'only'),
   where: fc.constantFrom(undefined, undefined, (data: Binding) => data.state === BindingState.active),
 })
 
@@ -132,7 +132,12 @@ class Watched {
 
   #matches(entry: ModelEntry): boolean {
     const { window, departures, where } = this.#options
-    if (entry.departure && (window === undefined || departures !== true)) return false
+    if (
+      entry.departure
+        ? window === undefined || departures === false
+        : window !== undefined && departures === 'only'
+    )
+      return false
     if (where !== undefined && entry.data['state'] !== BindingState.active) return false
     if (window !== undefined) {
       const times = [
@@ -434,6 +439,25 @@ test('a short window costs what changed in it, not what the selector finds', () 
   const { changes, visited } = few.next(100)
   assert.deepEqual(told(changes), ['7'])
   assert.equal(visited, 1)
+})
+
+test('former holders alone cost what there are of them, not what changed in the window', () => {
+  const memory = new Memory(6)
+  for (let i = 0; i < 10_000; i++) put(memory, i, 100)
+  for (let i = 0; i < 5; i++) put(memory, i, 200 + i, { clientId: octets('another') })
+  for (let i = 0; i < 10_000; i++) put(memory, i + 10_000, 300)
+  const selector: BulkSelector = { by: 'client-id', clientId: Uint8Array.of(9, 0, 3) }
+  const scan = memory.openBulkScan(selector, { window: { start: 50 }, departures: 'only' })!
+  const { changes, visited, done } = scan.next(100)
+  assert.deepEqual(told(changes), ['-3'])
+  assert.ok(done)
+  assert.equal(visited, 5)
+  const late = memory.openBulkScan({ by: 'all' }, { window: { start: 150 }, departures: 'only' })!
+  // The last one takes the place of one that goes, which the scan has not come to.
+  assert.deepEqual(told(late.next(1).changes), ['-4'])
+  put(memory, 0, 400)
+  put(memory, 5, 400, { clientId: octets('another') })
+  assert.deepEqual(rest(late), ['-3', '-2', '-1'])
 })
 
 test('a binding that is renewed during a scan of a window is not missed for it', () => {
