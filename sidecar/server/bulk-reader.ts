@@ -49,7 +49,7 @@ export function openBulk(
   // none of them may be followed by the end of its address's former holder: it would be taken for its own.
   let departures: BulkScan | undefined
   if (query.departures) {
-    departures = store.openBulkScan(query.selector, { window, where, departures: true })
+    departures = store.openBulkScan(query.selector, { window, where, departures: 'only' })
     if (departures === undefined) {
       scan.close()
       return undefined
