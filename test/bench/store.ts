@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { type BindingData, BindingState, type Family, Origin } from '../../sidecar/binding.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
 import { openStore } from '../../sidecar/store/open.ts'
+import type { BulkSelector } from '../../sidecar/store/store.ts'
 
 export interface BenchRow {
   readonly name: string
@@ -94,6 +95,22 @@ async function measure(family: Family, bindings: number): Promise<BenchRow[]> {
     slices += batch.changes.length
   })
   add('changes read as copies', (changes * slices) / Math.floor(samples / slice), '1/s')
+  const relays = Math.ceil(bindings / CLIENTS_A_RELAY)
+  add(
+    'bindings found by Bulk queries of a client',
+    scansOf(memory, samples, (i) => ({ by: 'client-id', clientId: clientId(family, random(i)) })),
+    '1/s',
+  )
+  add(
+    'bindings found by Bulk queries of a relay',
+    scansOf(memory, Math.min(relays, 100), (i) => ({ by: 'relay-id', relayId: utf8(relayId(i)) })),
+    '1/s',
+  )
+  add(
+    'bindings found by one Bulk query of all',
+    scansOf(memory, 1, () => ({ by: 'all' })),
+    '1/s',
+  )
   rows.push(...(await measureDisk(family, bindings)))
   return rows
 }
@@ -133,6 +150,22 @@ async function measureDisk(family: Family, bindings: number): Promise<BenchRow[]
   return rows
 }
 
+/** Bindings given for each second of the main thread's CPU time, by so many scans one after the other. */
+function scansOf(memory: Memory, count: number, selector: (i: number) => BulkSelector): number {
+  let given = 0
+  const scans = perCore(count, (i) => {
+    const scan = memory.openBulkScan(selector(i))!
+    for (let done = false; !done; ) {
+      const slice = scan.next(256)
+      given += slice.changes.length
+      done = slice.done
+    }
+    scan.close()
+  })
+  if (given === 0) throw new Error('nothing was found')
+  return (scans * given) / count
+}
+
 /** Calls for each second of the main thread's CPU time. */
 function perCore(count: number, call: (i: number) => unknown): number {
   const started = mainThreadSeconds()
@@ -168,17 +201,59 @@ function address(family: Family, i: number): Uint8Array {
   return octets
 }
 
-const relay = new Uint8Array(60).fill(7)
+const CLIENTS_A_RELAY = 1000
+const DIGITS = 8
+/** Circuit-id, remote-id and relay-id; the last two end in digits to be filled in. */
+const RELAY = { 4: relayTemplate(4), 6: relayTemplate(6) }
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
+function relayId(relay: number): string {
+  return `relay-${String(relay).padStart(DIGITS, '0')}`
+}
+
+function relayTemplate(family: Family): { readonly octets: Uint8Array; readonly ends: readonly number[] } {
+  const octets = family === 4 ? [] : [...new Array(16).fill(0xfe), 12, 0, ...new Array(32).fill(1)]
+  const ends: number[] = []
+  const codes = family === 4 ? [1, 2, 12] : [18, 37, 53]
+  for (const [i, text] of ['eth 1/17', `cpe-${'0'.repeat(DIGITS)}`, relayId(0)].entries()) {
+    const id = utf8(text)
+    if (family === 4) octets.push(codes[i]!, id.length, ...id)
+    else octets.push(0, codes[i]!, 0, id.length, ...id)
+    ends.push(octets.length)
+  }
+  return { octets: Uint8Array.from(octets), ends: ends.slice(1) }
+}
+
+/** Relay data with a remote-id of each client's own, and a relay-id for every thousand. */
+function relayOf(family: Family, i: number): Uint8Array {
+  const { octets, ends } = RELAY[family]
+  const relay = octets.slice()
+  for (const [which, number] of [i, Math.floor(i / CLIENTS_A_RELAY)].entries()) {
+    for (let at = ends[which]! - 1, left = number; left > 0; at--, left = Math.floor(left / 10)) {
+      relay[at] = 0x30 + (left % 10)
+    }
+  }
+  return relay
+}
+
+function clientId(family: Family, i: number): Uint8Array {
+  const id = new Uint8Array(family === 4 ? 7 : 14)
+  id[0] = i >>> 24
+  id[1] = i >>> 16
+  id[2] = i >>> 8
+  id[3] = i
+  return id
+}
+
 const packetOptions = new Uint8Array(100).fill(9)
 const hostname = new TextEncoder().encode('host.example.net')
 
 /** About 200 octets of variable data. */
 function binding(family: Family, i: number, round: number): BindingData {
-  const clientId = new Uint8Array(family === 4 ? 7 : 14)
-  clientId[0] = i >>> 24
-  clientId[1] = i >>> 16
-  clientId[2] = i >>> 8
-  clientId[3] = i
+  const id = clientId(family, i)
   return {
     address: address(family, i),
     prefixLength: 0,
@@ -187,14 +262,14 @@ function binding(family: Family, i: number, round: number): BindingData {
     subnetId: 1 + (i & 0xff),
     iaid: family === 4 ? 0 : 1,
     hardwareType: 1,
-    hardwareAddress: clientId.subarray(0, 6),
-    clientId,
+    hardwareAddress: id.subarray(0, 6),
+    clientId: id,
     validLifetime: 3600,
     preferredLifetime: 0,
     clientLastTransaction: SECOND + round,
     stateSince: SECOND,
     hostname,
-    relay,
+    relay: relayOf(family, i),
     options: packetOptions,
   }
 }
