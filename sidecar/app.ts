@@ -40,6 +40,7 @@ export class App {
             stateDir: settings.stateDir,
             listen: settings.listen.get(family),
             requireTls: settings.requireTls,
+            tlsFiles: settings.tlsFiles,
             rebuild: settings.rebuild,
             follower: `kea-leasequery ${version()} pid ${process.pid}`,
             log,
@@ -54,6 +55,11 @@ export class App {
     const feeds = [...settings.feeds.values()].join(' and ')
     log.daemonStarted({ version: version(), pid: process.pid, feeds })
     return new App(families, log)
+  }
+
+  /** Reads certificates, keys and trust anchors again. */
+  reloadTls(): void {
+    for (const { service } of this.families) service.reloadTls()
   }
 
   /** Stops in order, once; bounded. Resolves to whether everything is on disk. */

@@ -37,6 +37,17 @@ export const daemonFlags: readonly Flag[] = [
     meaning: 'serve nothing without TLS, whatever tls.mode the feed brings',
   },
   {
+    name: '--tls-ca',
+    value: 'PATH',
+    meaning: 'certificate authorities of requestors, instead of tls.trust-anchor in kea.conf',
+  },
+  {
+    name: '--tls-cert',
+    value: 'FILE',
+    meaning: 'certificate of this server, instead of tls.cert-file',
+  },
+  { name: '--tls-key', value: 'FILE', meaning: 'its private key, instead of tls.key-file' },
+  {
     name: '--rebuild',
     meaning:
       'drop what is stored, damaged or not, and read all leases from Kea anew; history begins anew, too',
@@ -62,6 +73,8 @@ export interface DaemonSettings {
   readonly stateDir: string
   readonly listen: ReadonlyMap<Family, readonly ListenOverride[]>
   readonly requireTls: boolean
+  /** What is given here goes before the paths in kea.conf. */
+  readonly tlsFiles: { trustAnchor?: string; certFile?: string; keyFile?: string }
   readonly rebuild: boolean
   readonly logLevel: LogLevel
 }
@@ -84,10 +97,19 @@ export function parseDaemonFlags(argv: readonly string[]): DaemonCommand {
       stateDir: given.get('--state-dir')?.[0] ?? DEFAULT_STATE_DIR,
       listen: readListen(given.get('--listen') ?? []),
       requireTls: given.has('--require-tls'),
+      tlsFiles: {
+        ...named('trustAnchor', given.get('--tls-ca')),
+        ...named('certFile', given.get('--tls-cert')),
+        ...named('keyFile', given.get('--tls-key')),
+      },
       rebuild: given.has('--rebuild'),
       logLevel: readLevel(given.get('--log-level')?.[0] ?? 'info'),
     },
   }
+}
+
+function named<K extends string>(name: K, values: readonly string[] | undefined): { [k in K]?: string } {
+  return values === undefined ? {} : ({ [name]: values[0]! } as { [k in K]: string })
 }
 
 function readFeeds(values: readonly string[] | undefined): Map<Family, string> {

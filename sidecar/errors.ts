@@ -13,9 +13,12 @@ export const errorTable = {
   ALQ_FEED_DECODE: 'a message of feed {endpoint} cannot be read: {reason}',
   ALQ_LISTEN: 'cannot listen on {address} port {port}: {reason}',
   ALQ_TLS_MISSING:
-    'tls.mode is required, but this version has no TLS: nothing is served until tls.mode is set to off',
+    'tls.mode is required, but {parameter} is not given: nothing is served until it is, or tls.mode is set to off',
+  ALQ_TLS_FILE: '{parameter} {path} cannot be used: {reason}',
   ALQ_TLS_PINNED: 'tls.mode is off, but this sidecar was started with --require-tls: nothing is served',
   ALQ_CONNECT: 'cannot connect to {address} port {port}: {reason}',
+  ALQ_TLS: 'no TLS with the server at {address} port {port}: {reason}',
+  ALQ_TLS_OWN_FILE: '{path} cannot be used: {reason}',
   ALQ_SERVER_CLOSED: 'the server at {address} port {port} closed the connection {when}',
   ALQ_SERVER_SILENT: 'nothing was heard from the server at {address} port {port} for {seconds} s',
   ALQ_SERVER_REFUSED: 'the server refused the query: {status}{text}',

@@ -10,6 +10,7 @@ import type { FeedNote } from './feed/notes.ts'
 import type { Log } from './log.ts'
 import { RequestorService } from './server/requestor-service.ts'
 import { ServiceMemory } from './server/service-memory.ts'
+import type { TlsPlaces } from './server/tls-files.ts'
 import { topologyOf } from './server/topology.ts'
 import { dialect4 } from './session/dialect4.ts'
 import { dialect6 } from './session/dialect6.ts'
@@ -23,6 +24,7 @@ export interface FamilyOptions {
   readonly stateDir: string
   readonly listen: readonly ListenOverride[] | undefined
   readonly requireTls: boolean
+  readonly tlsFiles: Partial<TlsPlaces>
   readonly rebuild: boolean
   /** "kea-leasequery 0.1.0 pid 4711", for Kea's log. */
   readonly follower: string
@@ -64,6 +66,7 @@ export class FamilyRuntime {
       log,
       listen: options.listen,
       requireTls: options.requireTls,
+      tlsFiles: options.tlsFiles,
       indexTrusted: () => this.follower.status().indexTrusted,
       walkPending: () => this.follower.status().walkPending,
       onConfig: ({ history }) => {
@@ -139,6 +142,7 @@ export class FamilyRuntime {
 
   #eachSecond(): void {
     this.service.checkSilence(this.follower.status().silentForMs)
+    this.service.checkTls(Date.now())
     this.#prune()
   }
 

@@ -56,11 +56,11 @@ export const logLines = {
     'Some part could not be closed in order; the next start may have to read all leases from Kea again.',
     (f) => `not stopped cleanly: ${reasonOf(f.error)}`,
   ),
-  signalIgnored: line<{ signal: string }>(
+  reloading: line<{ signal: string }>(
     'info',
-    'daemon.signal-ignored',
-    'SIGHUP has nothing to reload: the configuration comes from kea.conf, through the feed.',
-    (f) => `${f.signal} ignored: configuration comes from kea.conf`,
+    'daemon.reloading',
+    'SIGHUP: certificates, keys and trust anchors are read again. All else comes from kea.conf, through the feed.',
+    (f) => `${f.signal}: TLS files are read again`,
   ),
 
   configApplied: line<{ source: string; requesters: number; active: boolean; bulk: boolean }>(
@@ -81,6 +81,37 @@ export const logLines = {
     'config.insecure',
     'tls.mode is off: bindings are served in clear text to whoever may connect from a permitted address.',
     () => 'tls.mode is off: requestors are served without TLS',
+  ),
+
+  tlsLoaded: line<{ path: string; authorities: number; until: string }>(
+    'info',
+    'tls.loaded',
+    'New TLS handshakes use this certificate; connections that are up stay as they are.',
+    (f) => `certificate ${f.path} is used, valid until ${f.until}`,
+  ),
+  tlsMissing: line<{ parameter: string; reason: string }>(
+    'error',
+    'tls.missing',
+    'There is no certificate to serve with, so nothing listens. The files are tried again each minute and on SIGHUP.',
+    (f) => `no TLS: ${f.reason}`,
+  ),
+  tlsKept: line<{ parameter: string; reason: string }>(
+    'error',
+    'tls.kept',
+    'The files cannot be used; the certificate loaded last stays in use. They are tried again each minute and on SIGHUP.',
+    (f) => `the former certificate stays: ${f.reason}`,
+  ),
+  tlsExpires: line<{ path: string; days: number }>(
+    'warn',
+    'tls.expires',
+    'The certificate of this server ends within 30 days; replace the file and send SIGHUP. Told once a day.',
+    (f) => `certificate ${f.path} ends in ${f.days} days`,
+  ),
+  tlsExpired: line<{ path: string }>(
+    'error',
+    'tls.expired',
+    'The certificate of this server is no longer valid: requestors refuse it. Told once a day.',
+    (f) => `certificate ${f.path} has ended`,
   ),
 
   listenerStarted: line<{ address: string; port: number }>(
@@ -186,6 +217,12 @@ export const logLines = {
     'requestor.secured',
     'TLS is up and the certificate of the requestor is accepted.',
     (f) => `TLS established with ${f.peer}`,
+  ),
+  requestorUnsecured: line<Reason>(
+    'warn',
+    'requestor.unsecured',
+    'TLS was begun and did not come up, or the certificate is that of no permitted requestor; the connection is closed.',
+    (f) => `no TLS: ${f.reason}`,
   ),
   requestorBlocked: line<{ bytes: number }>(
     'warn',

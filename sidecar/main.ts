@@ -28,7 +28,10 @@ async function runDaemon(command: Extract<DaemonCommand, { run: 'daemon' }>): Pr
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  process.on('SIGHUP', (signal) => log.signalIgnored({ signal }))
+  process.on('SIGHUP', (signal) => {
+    log.reloading({ signal })
+    app?.reloadTls()
+  })
   try {
     app = await App.start(command.settings, log)
   } catch (error) {

@@ -112,10 +112,10 @@ test('both families are served by one process', async () => {
   await second.until((event) => event.type === 'binding' && event.binding.address === '2001:db8::7')
 })
 
-test('SIGHUP changes nothing', async () => {
+test('SIGHUP reads TLS files again and ends nothing', async () => {
   await using daemon = await new Daemon([4]).start()
   daemon.kill('SIGHUP')
-  await daemon.logged('daemon.signal-ignored')
+  await daemon.logged('daemon.reloading')
   assert.ok(daemon.running)
 })
 
@@ -159,14 +159,14 @@ test('bad parameters reach the status of the hook, and the service goes on', asy
   await waitFor('the problem to go', () => core.status().followers[0]?.problems.length === 0)
 })
 
-test('tls.mode required is told to Kea in one sentence', async () => {
+test('tls.mode required without files is told to Kea in one sentence', async () => {
   await using daemon = await new Daemon([4]).start()
   using core = startHook(daemon, 4)
   core.setService(serviceJson(4, { tls: { mode: 'required' } }))
   await waitFor('the problem', () =>
-    core.status().followers[0]?.problems.some(({ parameter }) => parameter === 'tls.mode'),
+    core.status().followers[0]?.problems.some(({ parameter }) => parameter === 'tls.trust-anchor'),
   )
-  await daemon.logged('listener.refused')
+  await daemon.logged('tls.missing')
 })
 
 test('new parameters rebind the listener without a restart', async () => {

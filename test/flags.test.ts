@@ -75,3 +75,9 @@ test('the help shows every flag, and wins over other flags', () => {
   assert.equal(parseDaemonFlags(['--require-tls', '--help']).run, 'help')
   for (const flag of daemonFlags) assert.ok(daemonHelp().includes(flag.name))
 })
+
+test('TLS files given as flags', () => {
+  assert.deepEqual(settingsOf().tlsFiles, {})
+  const { tlsFiles } = settingsOf('--tls-ca', '/ca', '--tls-cert=/cert', '--tls-key', '/key')
+  assert.deepEqual(tlsFiles, { trustAnchor: '/ca', certFile: '/cert', keyFile: '/key' })
+})

@@ -15,6 +15,14 @@ export const watchFlags: readonly Flag[] = [
       'begin with all that changed since TIME: Unix seconds, ISO 8601, or relative to now such as -10m (s, m, h, d)',
   },
   { name: '--json', meaning: 'print one JSON object a line' },
+  {
+    name: '--tls-ca',
+    value: 'FILE',
+    meaning: 'use TLS (DHCPTLS, STARTTLS): authorities that the server is judged by; takes all three files',
+  },
+  { name: '--tls-cert', value: 'FILE', meaning: 'certificate of this requestor' },
+  { name: '--tls-key', value: 'FILE', meaning: 'its private key' },
+  { name: '--tls-name', value: 'NAME', meaning: 'name in the certificate of the server, if not HOST' },
   { name: '--help', meaning: 'print this and end' },
 ]
 
@@ -35,7 +43,15 @@ export type Command =
       readonly port: number
       readonly since: UnixSeconds | undefined
       readonly json: boolean
+      readonly tlsFiles: TlsFiles | undefined
     }
+
+export interface TlsFiles {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+  readonly servername: string | undefined
+}
 
 /**
  * @param now for relative times
@@ -60,7 +76,20 @@ export function parseArguments(argv: readonly string[], now: UnixSeconds): Comma
     port: port ?? defaultPorts[family],
     since: since === undefined ? undefined : parseSince(since, now),
     json: given.has('--json'),
+    tlsFiles: readTls(given),
   }
+}
+
+function readTls(given: ReadonlyMap<string, readonly string[]>): TlsFiles | undefined {
+  const names = ['--tls-ca', '--tls-cert', '--tls-key'] as const
+  const [ca, cert, key] = names.map((name) => given.get(name)?.[0])
+  const servername = given.get('--tls-name')?.[0]
+  if (ca !== undefined && cert !== undefined && key !== undefined) return { ca, cert, key, servername }
+  const missing = names.find((name) => !given.has(name))!
+  if ([ca, cert, key, servername].some((file) => file !== undefined)) {
+    throw badFlag(missing, 'it is missing: both sides of TLS show a certificate')
+  }
+  return undefined
 }
 
 /** `host`, `host:port`, `[v6]`, `[v6]:port`, or a bare IPv6 address. */

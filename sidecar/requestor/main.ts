@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 // bin leasequery: arguments, output, exit code.
+import { readFileSync } from 'node:fs'
 import { codeOf, reasonOf, SidecarError } from '../errors.ts'
 import { version } from '../version.ts'
 import { ActiveRequestor } from './active-requestor.ts'
-import { type Command, help, isUsageError, parseArguments, watchHelp } from './arguments.ts'
+import { type Command, help, isUsageError, parseArguments, type TlsFiles, watchHelp } from './arguments.ts'
 import { formatJson, formatLine, Historian } from './print.ts'
+import type { RequestorTls } from './start-tls.ts'
 
 async function main(): Promise<number> {
   let command: Command
@@ -33,7 +35,7 @@ async function main(): Promise<number> {
 async function watch(command: Extract<Command, { run: 'watch' }>): Promise<number> {
   const historian = new Historian()
   try {
-    const requestor = await ActiveRequestor.connect(command)
+    const requestor = await ActiveRequestor.connect({ ...command, tls: readTlsFiles(command.tlsFiles) })
     const stop = () => requestor.close()
     process.once('SIGINT', stop)
     process.once('SIGTERM', stop)
@@ -52,6 +54,20 @@ async function watch(command: Extract<Command, { run: 'watch' }>): Promise<numbe
     process.stderr.write(`leasequery: ${reasonOf(error)}\n`)
     return 1
   }
+}
+
+/** @throws SidecarError ALQ_TLS_OWN_FILE */
+function readTlsFiles(files: TlsFiles | undefined): RequestorTls | undefined {
+  if (files === undefined) return undefined
+  const read = (path: string) => {
+    try {
+      return readFileSync(path)
+    } catch (error) {
+      throw new SidecarError('ALQ_TLS_OWN_FILE', { path, reason: reasonOf(error) }, { cause: error })
+    }
+  }
+  const { ca, cert, key, servername } = files
+  return { ca: read(ca), cert: read(cert), key: read(key), servername }
 }
 
 /** Resolves when written: output that is not read holds the query back, not the memory. */

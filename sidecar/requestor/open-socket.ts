@@ -1,6 +1,7 @@
 // A connection to a server, from the requestor's side.
 import { connect, type Socket } from 'node:net'
 import { codeOf, reasonOf, SidecarError } from '../errors.ts'
+import { type RequestorTls, startTls } from './start-tls.ts'
 
 const CONNECT_TIMEOUT_SECONDS = 10
 
@@ -8,8 +9,9 @@ export const defaultPorts = { 4: 67, 6: 547 } as const
 
 /** What it means that the server closes without having said anything. */
 export const NOT_SERVED = {
-  active: 'without an answer: it does not permit this requestor, has Active Leasequery off, or wants TLS',
-  bulk: 'without an answer: it does not permit this requestor, has Bulk Leasequery off, or wants TLS',
+  active:
+    'without an answer: it does not permit this requestor, has Active Leasequery off, or wants (other) TLS',
+  bulk: 'without an answer: it does not permit this requestor, has Bulk Leasequery off, or wants (other) TLS',
 } as const
 
 export interface ServerPlace {
@@ -18,6 +20,8 @@ export interface ServerPlace {
   /** 67 or 547 without it. */
   readonly port?: number | undefined
   readonly localAddress?: string | undefined
+  /** Asks for TLS first, and goes no further without it. */
+  readonly tls?: RequestorTls | undefined
 }
 
 export function peerOf(options: ServerPlace): { address: string; port: number } {
@@ -26,9 +30,14 @@ export function peerOf(options: ServerPlace): { address: string; port: number } 
 
 /**
  * @param notServed what it means when the server takes the connection and resets it
- * @throws SidecarError ALQ_CONNECT, ALQ_SERVER_CLOSED
+ * @throws SidecarError ALQ_CONNECT, ALQ_SERVER_CLOSED, ALQ_TLS
  */
-export function openSocket(options: ServerPlace, notServed: string): Promise<Socket> {
+export async function openSocket(options: ServerPlace, notServed: string): Promise<Socket> {
+  const socket = await openPlain(options, notServed)
+  return options.tls === undefined ? socket : startTls(socket, options.family, options.tls, peerOf(options))
+}
+
+function openPlain(options: ServerPlace, notServed: string): Promise<Socket> {
   const { address, port } = peerOf(options)
   const { localAddress } = options
   return new Promise((resolve, reject) => {

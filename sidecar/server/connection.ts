@@ -4,9 +4,18 @@ import type { LogicalSeconds } from '../binding.ts'
 import type { Requester } from '../config.ts'
 import { assertNever, codeOf, reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Action, ChangeBatch, Input, Moment, ScanQuery, SessionNote } from '../session/session-io.ts'
+import type {
+  Action,
+  ChangeBatch,
+  Input,
+  Moment,
+  Rights,
+  ScanQuery,
+  SessionNote,
+} from '../session/session-io.ts'
 import type { OpenBulk } from './bulk-reader.ts'
 import { joined } from './join.ts'
+import { oneRecordPerWrite, type SecuredPeer, type TlsUpgrader } from './tls.ts'
 import type { Turns } from './turns.ts'
 
 /** What a connection needs of a session; Session in session/ is one. */
@@ -36,6 +45,12 @@ export interface ConnectionHost {
    * @param waitedMs since it was asked first
    */
   openBulk(query: ScanQuery, requester: Requester, waitedMs: number): OpenedBulk | 'later'
+  /** undefined: there is no certificate to start TLS with. */
+  readonly tls: TlsUpgrader | undefined
+  /** A DHCP message may not share a TLS record with another (RFC 7724 section 5.1). */
+  readonly oneMessagePerRecord: boolean
+  /** TLS is up: the entry that permits this peer, with its rights, or why it is not served. */
+  secured(connection: Connection, peer: SecuredPeer): { requester: Requester; rights: Rights } | string
   closed(connection: Connection): void
 }
 
@@ -57,9 +72,14 @@ const MAX_UNSENT = 4 * 1024 * 1024
 const BLOCKED_LOG_MS = 10_000
 
 export class Connection {
-  readonly requester: Requester
   readonly address: string
-  readonly #socket: Socket
+  #requester: Requester
+  /** Whether the peer's certificate is valid for a name; undefined without TLS. */
+  #certifiedFor: ((name: string) => boolean) | undefined
+  /** What is written to and read from: the accepted socket, or TLS over it. */
+  #socket: Socket
+  readonly #raw: Socket
+  #securing = false
   readonly #session: SessionLike
   readonly #host: ConnectionHost
   readonly #log: Log
@@ -84,16 +104,36 @@ export class Connection {
 
   constructor(socket: Socket, requester: Requester, session: SessionLike, host: ConnectionHost, log: Log) {
     this.#socket = socket
-    this.requester = requester
+    this.#raw = socket
+    this.#requester = requester
     this.address = socket.remoteAddress ?? ''
     this.#session = session
     this.#host = host
     this.#log = log
+    this.#listenTo(socket)
+    // Below TLS the reason may be told a moment after the end.
+    socket.on('close', () => setImmediate(() => this.#onClose()))
+    this.#rearm()
+  }
+
+  #listenTo(socket: Socket): void {
     socket.on('data', (data) => this.#tell({ type: 'bytes', data }))
     socket.on('end', () => this.#tell({ type: 'ended' }))
     socket.on('error', (error) => this.#lost(error))
-    socket.on('close', () => this.#onClose())
-    this.#rearm()
+  }
+
+  /** The entry that speaks for it; before TLS is up that of its address, which may be none. */
+  get requester(): Requester {
+    return this.#requester
+  }
+
+  get certifiedFor(): ((name: string) => boolean) | undefined {
+    return this.#certifiedFor
+  }
+
+  /** Messages travel inside TLS, whose certificate was accepted. */
+  get secure(): boolean {
+    return this.#certifiedFor !== undefined
   }
 
   /** An active query runs here. */
@@ -192,12 +232,13 @@ export class Connection {
         this.#scans.delete(action.scan)
         return
       case 'reading':
+        // The handshake reads by itself.
+        if (this.#securing) return
         if (action.on) this.#socket.resume()
         else this.#socket.pause()
         return
       case 'start-tls':
-        // The listener refuses to run where TLS could be asked for (see RequestorService): no session gets here.
-        this.#close('TLS is not available', true)
+        this.#startTls()
         return
       case 'note':
         this.#note(action.note)
@@ -210,9 +251,60 @@ export class Connection {
     }
   }
 
+  #startTls(): void {
+    const raw = this.#raw
+    this.#securing = true
+    raw.removeAllListeners('data')
+    raw.removeAllListeners('end')
+    raw.pause()
+    const begin = () => {
+      if (this.#closing || this.#gone) return
+      const { tls } = this.#host
+      if (tls === undefined) {
+        this.#unsecured('there is no certificate any more')
+        return
+      }
+      tls.start(raw, {
+        secured: (peer) => this.#onSecured(peer),
+        failed: (reason) => this.#unsecured(reason),
+      })
+    }
+    // The go-ahead goes first, in clear text.
+    if (raw.writableLength === 0) begin()
+    else raw.write(new Uint8Array(0), begin)
+  }
+
+  #onSecured(peer: SecuredPeer): void {
+    const { socket, name, certifiedFor } = peer
+    socket.on('error', (error) => this.#lost(error))
+    if (this.#closing || this.#gone) {
+      socket.destroy()
+      return
+    }
+    const judged = this.#host.secured(this, peer)
+    this.#socket = socket
+    if (typeof judged === 'string') {
+      this.#unsecured(`${judged} (${name})`)
+      return
+    }
+    this.#securing = false
+    this.#certifiedFor = certifiedFor
+    this.#requester = judged.requester
+    if (this.#host.oneMessagePerRecord) oneRecordPerWrite(socket)
+    this.#log.requestorSecured({ peer: name })
+    this.#tell({ type: 'secured', rights: judged.rights })
+    this.#listenTo(socket)
+  }
+
+  #unsecured(reason: string): void {
+    if (this.#closing || this.#gone) return
+    this.#log.requestorUnsecured({ reason })
+    this.#close(`no TLS: ${reason}`, true)
+  }
+
   #open(since: number | undefined, askedAt: number): void {
     if (this.#closing || this.#gone) return
-    const answer = this.#host.open(since, this.requester, performance.now() - askedAt)
+    const answer = this.#host.open(since, this.#requester, performance.now() - askedAt)
     if (answer !== 'later') this.#tell(answer)
     else setTimeout(() => this.#open(since, askedAt), OPEN_AGAIN_MS)
   }
@@ -220,7 +312,7 @@ export class Connection {
   #openScan(scan: number, query: ScanQuery, askedAt: number): void {
     if (!this.#scans.has(scan)) return
     const opened = this.#guarded(() =>
-      this.#host.openBulk(query, this.requester, performance.now() - askedAt),
+      this.#host.openBulk(query, this.#requester, performance.now() - askedAt),
     )
     if (opened === undefined) return
     if (opened === 'later') {
@@ -247,18 +339,26 @@ export class Connection {
 
   #write(messages: readonly Uint8Array[]): void {
     if (messages.length === 0 || this.#closing || this.#gone) return
-    // In clear text messages may be joined: one call to the kernel instead of many.
-    const octets = joined(messages)
-    this.#bytes += octets.length
     this.#messages += messages.length
     this.#owesWritable = true
-    this.#socket.write(octets, () => this.#onWritten())
+    if (this.secure && this.#host.oneMessagePerRecord) {
+      for (const message of messages.slice(0, -1)) this.#put(message)
+      this.#put(messages.at(-1)!, () => this.#onWritten())
+    } else {
+      // Messages may be joined: one call to the kernel instead of many.
+      this.#put(joined(messages), () => this.#onWritten())
+    }
     if (this.#socket.writableLength > MAX_UNSENT) {
       this.#close(
         `${this.#socket.writableLength} octets wait to be sent, over the ${MAX_UNSENT} allowed`,
         true,
       )
     }
+  }
+
+  #put(octets: Uint8Array, written?: () => void): void {
+    this.#bytes += octets.length
+    this.#socket.write(octets, written)
   }
 
   #onWritten(): void {
@@ -298,7 +398,7 @@ export class Connection {
   /** A large write that is taken bit by bit has no callback in between, so the queue is looked at. */
   #lookForProgress(): void {
     if (!this.#owesWritable) return
-    const unsent = unsentOctets(this.#socket)
+    const unsent = unsentOctets(this.#raw) + (this.secure ? this.#socket.writableLength : 0)
     if (unsent < this.#unsentBefore) this.#tell({ type: 'progress' })
     this.#unsentBefore = unsent
     const blocked = performance.now() - (this.#blockedSince ?? performance.now())
@@ -365,8 +465,8 @@ export class Connection {
     this.#closeReason = reason
     this.#closeScans()
     clearTimeout(this.#timer)
-    if (abort) {
-      this.#socket.destroy()
+    if (abort || this.#securing) {
+      this.#destroy()
       return
     }
     this.#socket.end()
@@ -374,9 +474,14 @@ export class Connection {
     // throws away what it has not read yet.
     this.#socket.removeAllListeners('data')
     this.#socket.resume()
-    this.#timer = setTimeout(() => this.#socket.destroy(), CLOSE_MS)
+    this.#timer = setTimeout(() => this.#destroy(), CLOSE_MS)
     this.#socket.once('end', () => this.#socket.destroySoon())
     if (this.#socket.readableEnded) this.#socket.destroySoon()
+  }
+
+  #destroy(): void {
+    this.#socket.destroy()
+    this.#raw.destroy()
   }
 
   #lost(error: Error): void {
@@ -386,6 +491,7 @@ export class Connection {
   }
 
   #onClose(): void {
+    if (this.#gone) return
     this.#gone = true
     this.#closeScans()
     clearTimeout(this.#timer)

@@ -10,13 +10,16 @@ import { defaultLimits } from '../session/limits.ts'
 import type { ChangeBatch, Input, Moment, Rights, ScanQuery, SessionSettings } from '../session/session-io.ts'
 import { type BulkStore, MAX_BULK_SCANS } from '../store/store.ts'
 import { parseAddress } from '../wire/address.ts'
-import { AllowList, sameRights } from './allow-list.ts'
+import { AllowList, type Peer, sameRights } from './allow-list.ts'
 import { openBulk } from './bulk-reader.ts'
 import { ChangeReader, openAt } from './change-reader.ts'
 import { Connection, type ConnectionHost, type OpenedBulk, type SessionLike } from './connection.ts'
 import { LineLimit } from './line-limit.ts'
 import { Listener, type Place } from './listener.ts'
 import type { Remembered, ServiceMemory } from './service-memory.ts'
+import type { SecuredPeer, TlsUpgrader } from './tls.ts'
+import type { TlsPlaces } from './tls-files.ts'
+import { TlsKeeper } from './tls-keeper.ts'
 import { type Topology, topologyOf } from './topology.ts'
 import { Turns } from './turns.ts'
 import { entryKey, widenedEntries } from './widened.ts'
@@ -42,6 +45,8 @@ export interface RequestorServiceParts {
   readonly listen?: readonly ListenOverride[] | undefined
   /** `--require-tls` */
   readonly requireTls?: boolean
+  /** `--tls-ca`, `--tls-cert`, `--tls-key` */
+  readonly tlsFiles?: Partial<TlsPlaces>
   /** New parameters are in force. */
   readonly onConfig?: (config: ServiceConfig) => void
   /** Something in {@link RequestorService.problems} or the number of connections has changed. */
@@ -64,6 +69,12 @@ const BULK_WAIT_MS = 60_000
 /** Where `max-concurrent-queries` is 0: what the store takes at once. */
 const NO_LIMIT = MAX_BULK_SCANS
 const NOT_HEARD = 'the DHCP server is not heard'
+/**
+ * Where a certificate decides, anybody may connect until it is seen: so many at once, and of one address, wait for TLS.
+ * They take nothing of `max-requester-connections`, or strangers could keep requestors out.
+ */
+const MAX_UNSECURED = 64
+const MAX_UNSECURED_OF_ONE = 16
 /** Lines about refused connections in ten seconds. */
 const REJECTED_LINES = 10
 
@@ -76,6 +87,7 @@ export class RequestorService implements ConnectionHost {
   readonly #reader: ChangeReader
   readonly #rejected = new LineLimit(REJECTED_LINES, 10_000)
   readonly #connections = new Set<Connection>()
+  readonly #tls: TlsKeeper
   #listeners: Listener[] = []
   #config: ServiceConfig | undefined
   #allowList: AllowList | undefined
@@ -94,6 +106,7 @@ export class RequestorService implements ConnectionHost {
   constructor(parts: RequestorServiceParts) {
     this.#parts = parts
     this.#log = parts.log
+    this.#tls = new TlsKeeper(parts.log, parts.tlsFiles)
     this.#reader = new ChangeReader(parts.store, this.#topology.linkOf)
   }
 
@@ -167,7 +180,7 @@ export class RequestorService implements ConnectionHost {
             },
           ],
     )
-    return [this.#configProblem, this.#refusal, this.#memoryProblem, ...listening].filter(
+    return [this.#configProblem, this.#refusal, this.#tls.problem, this.#memoryProblem, ...listening].filter(
       (p) => p !== undefined,
     )
   }
@@ -202,6 +215,22 @@ export class RequestorService implements ConnectionHost {
     } else {
       this.#log.activeResumed({})
     }
+    this.#statusChanged()
+  }
+
+  /** Reads certificates, key and trust anchors again; connections that are up stay. */
+  reloadTls(): void {
+    this.#tls.reload()
+    this.#relisten()
+  }
+
+  /** Called each second or so. @param wallMs Unix milliseconds */
+  checkTls(wallMs: number): void {
+    if (this.#tls.check(wallMs)) this.#relisten()
+  }
+
+  #relisten(): void {
+    if (this.#config !== undefined && !this.#stopping) this.#listen(this.#config)
     this.#statusChanged()
   }
 
@@ -267,6 +296,22 @@ export class RequestorService implements ConnectionHost {
     return bulk === undefined ? later('too many Bulk queries are running') : { bulk, horizon }
   }
 
+  get tls(): TlsUpgrader | undefined {
+    return this.#tls.upgrader
+  }
+
+  get oneMessagePerRecord(): boolean {
+    return this.#parts.family === 4
+  }
+
+  secured(
+    connection: Connection,
+    { certifiedFor }: SecuredPeer,
+  ): { requester: Requester; rights: Rights } | string {
+    const judged = this.#judge({ address: connection.address, certifiedFor })
+    return typeof judged === 'string' ? judged : { requester: judged, rights: rightsOf(judged) }
+  }
+
   closed(connection: Connection): void {
     this.#connections.delete(connection)
     if (this.#connections.size === 0) this.#onEmpty?.()
@@ -288,6 +333,7 @@ export class RequestorService implements ConnectionHost {
       bulk: config.bulk,
     })
     this.#parts.onConfig?.(config)
+    this.#tls.configure(config)
     this.#listen(config)
     this.#rejudge(before, config)
   }
@@ -342,9 +388,13 @@ export class RequestorService implements ConnectionHost {
   #placesFor(config: ServiceConfig): readonly Place[] {
     this.#refusal = undefined
     if ((!config.active && !config.bulk) || this.#stopping) return []
-    if (config.tls.mode === 'required') return this.#refuse('tls.mode', 'ALQ_TLS_MISSING')
-    if (this.#parts.requireTls === true) return this.#refuse('tls.mode', 'ALQ_TLS_PINNED')
-    this.#log.configInsecure({ parameter: 'tls.mode' })
+    if (config.tls.mode === 'required') {
+      // Said in the log and among the problems by the keeper.
+      if (this.#tls.upgrader === undefined) return []
+    } else {
+      if (this.#parts.requireTls === true) return this.#refuse()
+      this.#log.configInsecure({ parameter: 'tls.mode' })
+    }
     const { listen } = this.#parts
     if (listen !== undefined && listen.length > 0) {
       return listen.map(({ address, port }) => ({ address, port: port ?? config.port }))
@@ -354,9 +404,9 @@ export class RequestorService implements ConnectionHost {
     return addresses.map((address) => ({ address, port: config.port }))
   }
 
-  #refuse(parameter: string, code: 'ALQ_TLS_MISSING' | 'ALQ_TLS_PINNED'): readonly Place[] {
-    const { message } = new SidecarError(code, {})
-    this.#refusal = { parameter, text: message }
+  #refuse(): readonly Place[] {
+    const { message } = new SidecarError('ALQ_TLS_PINNED', {})
+    this.#refusal = { parameter: 'tls.mode', text: message }
     this.#log.listenerRefused({ reason: message })
     return []
   }
@@ -365,10 +415,15 @@ export class RequestorService implements ConnectionHost {
   #rejudge(before: ServiceConfig | undefined, config: ServiceConfig): void {
     if (before === undefined) return
     const served = this.#listeners.length > 0
-    const switched = before.active !== config.active || before.bulk !== config.bulk
+    const switched =
+      before.active !== config.active || before.bulk !== config.bulk || before.tls.mode !== config.tls.mode
     this.#end((connection) => {
-      const now = this.#allowList?.match({ address: connection.address })
-      return !served || switched || now === undefined || !sameRights(now, connection.requester)
+      if (!served || switched) return true
+      // Before TLS is up nothing is decided yet.
+      if (config.tls.mode === 'required' && !connection.secure) return false
+      const { address, certifiedFor } = connection
+      const now = this.#allowList?.match({ address, certifiedFor })
+      return now === undefined || !sameRights(now, connection.requester)
     }, 'the configuration has changed')
   }
 
@@ -388,7 +443,7 @@ export class RequestorService implements ConnectionHost {
       socket.destroy()
       return
     }
-    const judged = this.#judge(address)
+    const judged = this.#config.tls.mode === 'off' ? this.#judge({ address }) : this.#judgeUnsecured(address)
     if (typeof judged === 'string') {
       this.#reject(socket, address, judged)
       return
@@ -401,25 +456,41 @@ export class RequestorService implements ConnectionHost {
   }
 
   /** The entry that permits this peer, or why it is not served (RFC 7724 section 8.1, RFC 7653 section 9.1). */
-  #judge(address: string): Requester | string {
-    const requester = this.#allowList?.match({ address })
+  #judge(peer: Peer): Requester | string {
+    const requester = this.#allowList?.match(peer)
     if (requester === undefined) return 'it is not among the requesters'
     if (this.#parts.family === 6 && this.#identities.length === 0) return 'the DUID of Kea is not known yet'
-    const { maxConnections } = this.#config!
-    const all = this.#connections.size
+    const { maxConnections, tls } = this.#config!
+    const judged = [...this.#connections].filter(({ secure }) => secure || tls.mode === 'off')
+    const all = judged.length
     if (all >= maxConnections) return `all ${maxConnections} connections are taken`
-    const own = [...this.#connections].filter((connection) => connection.address === address).length
+    const own = judged.filter((connection) => connection.address === peer.address).length
     // As Kea does: one requestor alone does not take them all, where others are configured.
     if (all > 0 && all === maxConnections - 1 && own === all && this.#allowList!.admitsSeveral) {
       return 'the last free connection is kept for another requestor'
     }
-    const ofEntry = [...this.#connections].filter(
+    const ofEntry = judged.filter(
       (connection) => entryKey(connection.requester) === entryKey(requester),
     ).length
     if (requester.maxConnections > 0 && ofEntry >= requester.maxConnections) {
       return `all ${requester.maxConnections} connections of ${requester.place} are taken`
     }
     return requester
+  }
+
+  /** Before TLS is up: the entry of the address, or nobody in particular where a certificate may still decide. */
+  #judgeUnsecured(address: string): Requester | string {
+    const requester = this.#allowList?.match({ address })
+    if (requester === undefined && !this.#allowList?.asksForCertificates) {
+      return 'it is not among the requesters'
+    }
+    if (this.#parts.family === 6 && this.#identities.length === 0) return 'the DUID of Kea is not known yet'
+    const unsecured = [...this.#connections].filter(({ secure }) => !secure)
+    const own = unsecured.filter((connection) => connection.address === address).length
+    if (unsecured.length >= MAX_UNSECURED || own >= MAX_UNSECURED_OF_ONE) {
+      return `${unsecured.length} connections, ${own} of them from there, have not started TLS yet`
+    }
+    return requester ?? NOBODY
   }
 
   #reject(socket: Socket, address: string, reason: string): void {
@@ -432,14 +503,6 @@ export class RequestorService implements ConnectionHost {
 
   #settingsFor(requester: Requester, socket: Socket): SessionSettings {
     const config = this.#config!
-    const rights: Rights = {
-      active: requester.queries.includes('active'),
-      bulk: requester.queries.includes('bulk'),
-      withhold: new Set(requester.withholdOptions),
-      relayIds: requester.relayIds,
-      keepaliveSeconds: requester.keepaliveInterval,
-      keepaliveForm: requester.keepaliveForm,
-    }
     return {
       limits: {
         ...defaultLimits,
@@ -448,7 +511,7 @@ export class RequestorService implements ConnectionHost {
         activeIdleSeconds: config.activeIdleSeconds,
         maxBulkQueries: config.maxConcurrentQueries === 0 ? NO_LIMIT : config.maxConcurrentQueries,
       },
-      rights,
+      rights: rightsOf(requester),
       service: {
         identity: this.#identityFor(socket),
         activeEnabled: config.active,
@@ -458,7 +521,7 @@ export class RequestorService implements ConnectionHost {
           this.#topologyKnown ? this.#topology.subnetsOfLink(linkAddress) : undefined,
         isOnLink: (address) => !this.#topologyKnown || this.#topology.isOnLink(address),
       },
-      tls: { mode: 'off', ready: false },
+      tls: { mode: config.tls.mode, ready: this.#tls.upgrader !== undefined },
     }
   }
 
@@ -476,6 +539,28 @@ export class RequestorService implements ConnectionHost {
 
   #statusChanged(): void {
     this.#parts.onStatus?.()
+  }
+}
+
+/** Who has not shown a certificate yet; may ask for TLS and nothing else. */
+const NOBODY: Requester = {
+  place: '',
+  queries: [],
+  relayIds: [],
+  withholdOptions: [],
+  maxConnections: 0,
+  keepaliveInterval: 0,
+  keepaliveForm: 'status',
+}
+
+function rightsOf(requester: Requester): Rights {
+  return {
+    active: requester.queries.includes('active'),
+    bulk: requester.queries.includes('bulk'),
+    withhold: new Set(requester.withholdOptions),
+    relayIds: requester.relayIds,
+    keepaliveSeconds: requester.keepaliveInterval,
+    keepaliveForm: requester.keepaliveForm,
   }
 }
 

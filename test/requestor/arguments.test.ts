@@ -17,7 +17,8 @@ const good: readonly [argv: string, family: 4 | 6, host: string, port: number][]
 for (const [argv, family, host, port] of good) {
   test(`leasequery ${argv} asks ${host} port ${port} for DHCPv${family}`, () => {
     const command = parseArguments(argv.split(' '), NOW)
-    assert.deepEqual(command, { run: 'watch', family, host, port, since: undefined, json: false })
+    const plain = { since: undefined, json: false, tlsFiles: undefined }
+    assert.deepEqual(command, { run: 'watch', family, host, port, ...plain })
   })
 }
 
@@ -57,6 +58,14 @@ for (const argv of [
     )
   })
 }
+
+test('TLS takes an authority, a certificate and its key, all three', () => {
+  const command = parseArguments('watch h --tls-ca a --tls-cert=c --tls-key k --tls-name n'.split(' '), NOW)
+  assert.ok(command.run === 'watch')
+  assert.deepEqual(command.tlsFiles, { ca: 'a', cert: 'c', key: 'k', servername: 'n' })
+  assert.throws(() => parseArguments('watch h --tls-ca a --tls-key k'.split(' '), NOW), /--tls-cert/)
+  assert.throws(() => parseArguments('watch h --tls-name n'.split(' '), NOW), /--tls-ca/)
+})
 
 test('the help shows every flag', () => {
   assert.equal(parseArguments(['watch', '--help'], NOW).run, 'watch-help')

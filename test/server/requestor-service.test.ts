@@ -170,13 +170,13 @@ test('an entry without "active" is refused an active query', async () => {
   assert.ok(event.type === 'terminated' && event.refused && event.status === 'NotAllowed')
 })
 
-test('tls.mode required: nothing listens, and the sentence says why', async () => {
+test('tls.mode required without files: nothing listens, and the sentence says why', async () => {
   await using service = new TestService(4).walked().configure({ tls: { mode: 'required' } })
   assert.deepEqual(service.service.places, [])
   const [problem] = service.service.problems
-  assert.equal(problem?.parameter, 'tls.mode')
-  assert.match(problem.text, /no TLS/)
-  assert.equal(service.logged('listener.refused').length, 1)
+  assert.equal(problem?.parameter, 'tls.trust-anchor')
+  assert.match(problem.text, /tls.trust-anchor is not given/)
+  assert.equal(service.logged('tls.missing').length, 1)
 })
 
 test('--require-tls is not weakened by tls.mode off', async () => {

@@ -1,0 +1,89 @@
+/** Certificates made by openssl, as an operator makes them. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface Issued {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly cert: string
+  readonly key: string
+}
+
+export interface Wishes {
+  /** As in an openssl configuration: `DNS:bng1.example.net,IP:127.0.0.1`. */
+  readonly names?: string
+  readonly purpose?: 'clientAuth' | 'serverAuth'
+  /** Days from now at which it ends; negative = has ended. */
+  readonly days?: number
+}
+
+/** An authority in a folder of its own. */
+export class Authority {
+  readonly folder = mkdtempSync(join(tmpdir(), 'alq-ca-'))
+  readonly certFile = join(this.folder, 'ca.pem')
+  readonly #keyFile = join(this.folder, 'ca.key')
+  #number = 0
+
+  constructor(name = 'authority') {
+    selfSigned(this.#keyFile, this.certFile, name)
+  }
+
+  get cert(): string {
+    return readFileSync(this.certFile, 'utf8')
+  }
+
+  issue(wishes: Wishes = {}): Issued {
+    const { names = 'DNS:localhost,IP:127.0.0.1,IP:::1', purpose, days = 100 } = wishes
+    const file = (extension: string) => join(this.folder, `${this.#number}.${extension}`)
+    this.#number++
+    openssl(['req', '-new', ...newKey, '-keyout', file('key'), '-out', file('csr'), '-subj', '/CN=issued'])
+    const extensions = [`subjectAltName=${names}`, ...(purpose ? [`extendedKeyUsage=${purpose}`] : [])]
+    writeFileSync(file('ext'), `${extensions.join('\n')}\n`)
+    const signer = ['-CA', this.certFile, '-CAkey', this.#keyFile, '-set_serial', String(1000 + this.#number)]
+    const request = ['-in', file('csr'), '-out', file('pem'), '-extfile', file('ext')]
+    // Negative days make it end before it begins, which is expired all the same.
+    openssl(['x509', '-req', ...request, ...signer, '-days', String(days)])
+    return issued(file('pem'), file('key'))
+  }
+
+  /** Signed by nobody but itself. */
+  selfSigned(): Issued {
+    const file = (extension: string) => join(this.folder, `self-${this.#number}.${extension}`)
+    this.#number++
+    selfSigned(file('key'), file('pem'), 'self', ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'])
+    return issued(file('pem'), file('key'))
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'] as const
+
+function issued(certFile: string, keyFile: string): Issued {
+  return { certFile, keyFile, cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
+}
+
+function selfSigned(keyFile: string, certFile: string, name: string, more: readonly string[] = []): void {
+  openssl([
+    'req',
+    '-x509',
+    ...newKey,
+    '-keyout',
+    keyFile,
+    '-out',
+    certFile,
+    '-subj',
+    `/CN=${name}`,
+    '-days',
+    '100',
+    ...more,
+  ])
+}
+
+function openssl(words: readonly string[]): void {
+  execFileSync('openssl', words, { stdio: 'pipe' })
+}
