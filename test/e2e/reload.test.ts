@@ -44,7 +44,9 @@ async function reloadUnderLoad(service: Service, family: Family): Promise<void> 
   for (let round = 2; round < RELOADS / 10; round++) last = await reloadTen()
   // Leases come in meanwhile, some hundred octets each; a leaked library, ring or thread would be 30 times 32 MB.
   assert.ok(last < settled + 64 * 1024, `grew from ${settled} to ${last} kB in 30 reloads`)
-  assert.ok(openFiles(server) <= files, 'no descriptor is left behind')
+  // A follower that is just connecting has a few; one left behind by each reload would be thirty.
+  const left = openFiles(server)
+  assert.ok(left < files + 15, `${left} descriptors are open, ${files} were 30 reloads before`)
   assert.equal(server.exit, undefined)
   assert.match((await running).text, /received packets/)
   await settle(server, requestor.fold)
