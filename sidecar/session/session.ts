@@ -560,7 +560,7 @@ export class Session {
     const { limits } = this.#settings
     switch (this.#state.phase) {
       case 'expecting':
-        this.#close('idle', `no whole query within ${limits.dataSeconds} s`)
+        this.#close('idle', `no whole query within ${this.#querySeconds(this.#state.secure)} s`)
         return
       case 'securing':
         this.#close('no-tls', `no TLS within ${limits.tlsSeconds} s`, true)
@@ -592,8 +592,16 @@ export class Session {
   }
 
   #expecting(moment: Moment, secure: boolean): Extract<State, { phase: 'expecting' }> {
-    const until = moment.mono + 1000 * this.#settings.limits.dataSeconds
+    const until = moment.mono + 1000 * this.#querySeconds(secure)
     return { phase: 'expecting', until, firstMessage: true, secure }
+  }
+
+  /** Who has yet to ask for TLS may be anybody, and waits no longer for it than in the handshake. */
+  #querySeconds(secure: boolean): number {
+    const { limits, tls } = this.#settings
+    return tls.mode === 'required' && !secure
+      ? Math.min(limits.dataSeconds, limits.tlsSeconds)
+      : limits.dataSeconds
   }
 
   // ---- actions

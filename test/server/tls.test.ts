@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
@@ -294,6 +295,66 @@ it('RFC 7724 section 5.1: each DHCPv4 message has a TLS record of its own, also 
     await requestor.until(() => fold.told === total, fold)
     assert.equal(records.applicationData - before, total)
     requestor.close()
+  } finally {
+    proxy.close()
+  }
+})
+
+it('a revocation list beside the authority refuses whom it names, and nobody else', async () => {
+  await using service = new TestService(4)
+  const revoked = authority.issue({ purpose: 'clientAuth' })
+  const anchor = join(service.folder, 'anchor.pem')
+  writeFileSync(anchor, authority.cert + authority.revoke(revoked))
+  service.walked().configure({ tls: { ...files(), 'trust-anchor': anchor } })
+  await failure(async () => (await service.connect({ tls: tlsOf(revoked) })).until(() => true))
+  const line = await waitFor('the line', () => service.logged('requestor.unsecured')[0])
+  assert.match(String(line['reason']), /CERT_REVOKED/)
+  const requestor = await service.connect({ tls: tlsOf(client) })
+  await requestor.until(({ type }) => type === 'accepted')
+})
+
+it('RFC 9325: of openssl s_client it takes TLS 1.2 and 1.3, no older version and no weak cipher', async () => {
+  await using service = new TestService(4).walked().configure({ tls: files() })
+  const port = await service.port()
+  // s_client knows nothing of DHCPTLS: the way there is asked for in its name.
+  const proxy = createServer((downstream) => {
+    downstream.pause()
+    const upstream = connect({ port, host: '127.0.0.1' })
+    upstream.write(startFrame(4, 1))
+    upstream.once('data', () => upstream.pipe(downstream).pipe(upstream))
+    for (const socket of [upstream, downstream]) socket.on('error', () => {})
+    downstream.on('close', () => upstream.destroy())
+  })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  try {
+    const through = (proxy.address() as { port: number }).port
+    const own = ['-cert', client.certFile, '-key', client.keyFile, '-CAfile', authority.certFile]
+    const attempt = async (...wishes: string[]) => {
+      const words = [
+        's_client',
+        '-connect',
+        `127.0.0.1:${through}`,
+        ...own,
+        '-verify_return_error',
+        ...wishes,
+      ]
+      const child = spawn('openssl', words, { stdio: ['pipe', 'pipe', 'ignore'] })
+      let text = ''
+      child.stdout.on('data', (data) => {
+        text += data
+        if (/Verify return code/.test(text)) child.stdin.end()
+      })
+      await once(child, 'close')
+      return /New, (\S+), Cipher is (\S+)/.exec(text)?.slice(1) ?? []
+    }
+    assert.deepEqual(await attempt('-tls1_3'), ['TLSv1.3', 'TLS_AES_256_GCM_SHA384'])
+    assert.deepEqual(await attempt('-tls1_2'), ['TLSv1.2', 'ECDHE-ECDSA-AES256-GCM-SHA384'])
+    const weak = [
+      ['-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0'],
+      ['-tls1_2', '-cipher', 'ECDHE-ECDSA-AES128-SHA256'],
+    ]
+    for (const wishes of weak) assert.doesNotMatch((await attempt(...wishes)).join(), /TLS|ECDHE/)
   } finally {
     proxy.close()
   }

@@ -689,6 +689,14 @@ for (const family of families) {
       assert.equal(driver.closed?.reason, 'no-tls')
     })
 
+    it('must be asked for within 30 s where it is required: who connects may be anybody', () => {
+      const { driver } = story(family, required)
+      driver.pass(29)
+      assert.notEqual(driver.session.phase, 'closed')
+      driver.pass(1)
+      assert.equal(driver.closed?.reason, 'idle')
+    })
+
     it('may take 30 s, and then the query has its 300 s', () => {
       const slow = story(family, required).driver
       slow.receive(family.tlsStart(5))

@@ -56,6 +56,18 @@ export class Authority {
     return issued(file('pem'), file('key'))
   }
 
+  /** A revocation list that names these, in PEM. */
+  revoke(...revoked: readonly Issued[]): string {
+    const file = (name: string) => join(this.folder, name)
+    writeFileSync(file('index.txt'), '')
+    const settings = ['[ca]', 'default_ca=it', '[it]', `database=${file('index.txt')}`, 'default_md=sha256']
+    writeFileSync(file('ca.conf'), `${[...settings, 'default_crl_days=30'].join('\n')}\n`)
+    const ca = ['ca', '-config', file('ca.conf'), '-cert', this.certFile, '-keyfile', this.#keyFile]
+    for (const { certFile } of revoked) openssl([...ca, '-revoke', certFile])
+    openssl([...ca, '-gencrl', '-out', file('crl.pem')])
+    return readFileSync(file('crl.pem'), 'utf8')
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true })
   }
