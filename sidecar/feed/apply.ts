@@ -41,7 +41,10 @@ export function applyChange(
 ): BindingData | undefined {
   const { lease, operation } = change
   if (operation !== Operation.delete) {
-    const next = bindingOf(lease, stateOfRow(lease), change.origin, change.packet, previous, now)
+    const { origin, packet } = change
+    // A partner's command on Kea's main thread is told as of unknown origin first.
+    const isPartnersWrite = origin === Origin.partner || origin === Origin.unknown
+    const next = bindingOf(lease, stateOfRow(lease), origin, packet, previous, now, isPartnersWrite)
     return restamp || tells(next, previous) ? next : undefined
   }
   // Ended and absent are equal: the row of a lease that has ended may go without a word. A declined one is in force
@@ -162,6 +165,7 @@ function bindingOf(
   packet: PacketData | undefined,
   previous: BindingData | undefined,
   now: UnixSeconds,
+  isPartnersWrite = false,
 ): BindingData {
   // Captured data belongs to address and client: what another client's packets carried is none of this one's.
   const known = previous !== undefined && sameClient(previous, row) ? previous : undefined
@@ -181,7 +185,7 @@ function bindingOf(
     clientLastTransaction: row.clientLastTransaction,
     stateSince: sinceWhen(state, row, previous, now),
     hostname: row.hostname,
-    relay: ofNobody ? NO_OCTETS : relayOf(row, packet, known),
+    relay: ofNobody ? NO_OCTETS : relayOf(row, packet, known, isPartnersWrite),
     options: ofNobody ? NO_OCTETS : optionsOf(packet, known?.options ?? NO_OCTETS, familyOf(row)),
   }
 }
@@ -208,15 +212,22 @@ function sinceWhen(
  * A packet's relay data is the newest there is. A packet that came from no relay (a direct renew) leaves the old ones in
  * place, as Kea does: they still say where the client is attached. A row's stored data count where nothing is known, or
  * where the row is newer than what is known: a renew that Kea answered from its cache brings new relay data
- * (an annotation) that its row never gets.
+ * (an annotation) that its row never gets. What a partner has just written is as new as its packet, also within the same
+ * second, and where Kea answered from its cache and wrote only the relay data.
  */
-function relayOf(row: LeaseRow, packet: PacketData | undefined, known: BindingData | undefined): Uint8Array {
+function relayOf(
+  row: LeaseRow,
+  packet: PacketData | undefined,
+  known: BindingData | undefined,
+  isPartnersWrite: boolean,
+): Uint8Array {
   if (packet?.relay !== undefined) return packet.relay
   const stored = row.storedRelay
   if (known === undefined) return stored ?? NO_OCTETS
   if (stored === undefined) return known.relay
   if (known.relay.length === 0) return stored
-  if (packet === undefined && row.clientLastTransaction > known.clientLastTransaction) {
+  const newer = row.clientLastTransaction - known.clientLastTransaction
+  if (packet === undefined && (newer > 0 || (newer === 0 && isPartnersWrite))) {
     return mergeStoredRelay(stored, known.relay, familyOf(row))
   }
   return known.relay

@@ -308,6 +308,13 @@ describe('captured data', () => {
     assert.deepEqual(dataOf(after(relayed, change(update, stored, Origin.partner))), ['r9', 'o1'])
   })
 
+  it('of a partner is as new as its write, also within the same second', () => {
+    const moved = leaseRow(ADDRESS, 1, { storedRelay: Buffer.from('r9') })
+    for (const origin of [Origin.partner, Origin.unknown]) {
+      assert.deepEqual(dataOf(after(relayed, change(update, moved, origin))), ['r9', 'o1'])
+    }
+  })
+
   it('of a packet outlives older data of the row', () => {
     const reclaimed = leaseRow(ADDRESS, 1, { keaState: 2, storedRelay: Buffer.from('r0') })
     assert.deepEqual(dataOf(after(relayed, change(update, reclaimed, Origin.reclamation))), ['r1', 'o1'])
