@@ -133,6 +133,7 @@ export class RequestorService implements ConnectionHost {
       const config = parseService(json, this.#parts.family)
       this.#configProblem = undefined
       if (json !== this.#serviceJson || this.#config === undefined) this.#apply(json, config, 'feed')
+      else if (config.tls.mode === 'required') this.reloadTls()
       this.#remember()
     } catch (error) {
       if (!(error instanceof SidecarError)) throw error

@@ -300,6 +300,19 @@ it('RFC 7724 section 5.1: each DHCPv4 message has a TLS record of its own, also 
   }
 })
 
+it('parameters that come again unchanged load replaced files, too: a reload of Kea is one of the sidecar', async () => {
+  await using service = new TestService(4)
+  const own = { certFile: join(service.folder, 'cert.pem'), keyFile: join(service.folder, 'key.pem') }
+  const tls = files({ ...server, ...own })
+  service.walked().configure({ tls })
+  assert.deepEqual(service.service.places, [])
+  copyFileSync(server.certFile, own.certFile)
+  copyFileSync(server.keyFile, own.keyFile)
+  service.configure({ tls })
+  const requestor = await service.connect({ tls: tlsOf(client) })
+  await requestor.until(({ type }) => type === 'accepted')
+})
+
 it('a revocation list beside the authority refuses whom it names, and nobody else', async () => {
   await using service = new TestService(4)
   const revoked = authority.issue({ purpose: 'clientAuth' })
