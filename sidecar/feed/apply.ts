@@ -147,7 +147,8 @@ function stateAfterDelete({ lease, origin }: LeaseChange, now: UnixSeconds): Bin
     default: {
       const state = stateOfRow(lease)
       if (hasEnded(state)) return state
-      if (!isPast(lease, now)) return BindingState.reset
+      // A partner deletes for its clients only: it never repeats its operator's commands.
+      if (!isPast(lease, now)) return origin === Origin.partner ? BindingState.released : BindingState.reset
       return state === BindingState.abandoned ? BindingState.available : BindingState.expired
     }
   }

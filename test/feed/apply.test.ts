@@ -156,9 +156,9 @@ describe("Kea's scenarios", () => {
       Origin.partner,
     ],
     [
-      "a partner's delete before expiry",
+      "a partner's delete before expiry: its client released the lease",
       [leased, change(DELETE, leased.lease, Origin.partner)],
-      BindingState.reset,
+      BindingState.released,
     ],
     [
       'a delete by nobody knows whom after expiry',
