@@ -1,6 +1,5 @@
 // What following the feed costs: decoding and applying events, from the hook's core to the store on disk, and walks.
 // As a program: node dist/test/bench/feed.js [leases]
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,12 +15,8 @@ import { openStore, type Store } from '../../sidecar/store/open.ts'
 import type { BindingStore, FeedPosition } from '../../sidecar/store/store.ts'
 import { HookCore } from '../support/hook-core.ts'
 import { waitFor } from '../support/wait.ts'
-
-export interface BenchRow {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-}
+import { longestPause, mainThreadSeconds } from './measure.ts'
+import type { BenchRow } from './row.ts'
 
 const QUICK = 1_000_000
 const BATCH = 256
@@ -239,24 +234,6 @@ function coreSeconds(run: () => unknown): number {
   const started = mainThreadSeconds()
   run()
   return mainThreadSeconds() - started
-}
-
-function mainThreadSeconds(): number {
-  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
-}
-
-function longestPause(): () => number {
-  let longest = 0
-  let last = performance.now()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    longest = Math.max(longest, now - last - 1)
-    last = now
-  }, 1)
-  return () => {
-    clearInterval(timer)
-    return longest
-  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

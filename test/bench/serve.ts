@@ -1,5 +1,4 @@
 // What serving costs: a catch-up phase over everything the store holds, from the change index to frames, without a socket.
-import { readFileSync } from 'node:fs'
 import { type BindingData, BindingState, type Family, Origin } from '../../sidecar/binding.ts'
 import { encodeActiveQuery } from '../../sidecar/requestor/client.ts'
 import { ChangeReader, openAt } from '../../sidecar/server/change-reader.ts'
@@ -10,6 +9,7 @@ import { Session } from '../../sidecar/session/session.ts'
 import type { Action, Input } from '../../sidecar/session/session-io.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
 import type { FeedPosition } from '../../sidecar/store/store.ts'
+import { mainThreadSeconds } from './measure.ts'
 import type { BenchRow } from './row.ts'
 
 const SECOND = 1_800_000_000
@@ -33,24 +33,24 @@ function measure(family: Family, bindings: number): BenchRow[] {
 
   let messages = 0
   let octets = 0
-  const began = cpuSeconds()
+  const began = mainThreadSeconds()
   catchUp(family, store, (frame) => {
     messages++
     octets += frame.length
   })
-  const serving = cpuSeconds() - began
+  const serving = mainThreadSeconds() - began
   if (messages < bindings) throw new Error(`${bindings} bindings made only ${messages} messages`)
 
   // The least that could be done: the same octets from one place in memory to another.
   const frame = new Uint8Array(Math.round(octets / messages))
   const out = new Uint8Array(64 * 1024)
-  const copyBegan = cpuSeconds()
+  const copyBegan = mainThreadSeconds()
   for (let i = 0, at = 0; i < messages; i++, at += frame.length) {
     if (at + frame.length > out.length) at = 0
     frame[0] = i
     out.set(frame, at)
   }
-  const copying = cpuSeconds() - copyBegan
+  const copying = mainThreadSeconds() - copyBegan
   return [
     {
       name: `catch-up v${family}, index to frames`,
@@ -147,8 +147,3 @@ const relayData = Buffer.concat([
   Buffer.from([0, 18, 0, 18]),
   Buffer.alloc(18, 0x41),
 ])
-
-/** CPU time of the main thread, so that a busy machine does not change the figures much. */
-function cpuSeconds(): number {
-  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
-}

@@ -1,7 +1,6 @@
 // What the store costs: changes, look-ups and scans a second, octets a binding.
 // As a program: node dist/test/bench/store.js [bindings]
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,12 +10,8 @@ import { type BindingData, BindingState, type Family, Origin } from '../../sidec
 import { Memory } from '../../sidecar/store/memory.ts'
 import { openStore } from '../../sidecar/store/open.ts'
 import type { BulkSelector } from '../../sidecar/store/store.ts'
-
-export interface BenchRow {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-}
+import { longestPause, mainThreadSeconds } from './measure.ts'
+import type { BenchRow } from './row.ts'
 
 const QUICK = 1_000_000
 const SECOND = 1_800_000_000
@@ -171,24 +166,6 @@ function perCore(count: number, call: (i: number) => unknown): number {
   const started = mainThreadSeconds()
   for (let i = 0; i < count; i++) call(i)
   return count / (mainThreadSeconds() - started)
-}
-
-function mainThreadSeconds(): number {
-  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
-}
-
-function longestPause(): () => number {
-  let longest = 0
-  let last = performance.now()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    longest = Math.max(longest, now - last - 1)
-    last = now
-  }, 1)
-  return () => {
-    clearInterval(timer)
-    return longest
-  }
 }
 
 function address(family: Family, i: number): Uint8Array {

@@ -1,0 +1,22 @@
+// What the parts of the benchmark measure with.
+import { readFileSync } from 'node:fs'
+
+/** CPU time of the main thread, so that a busy machine does not change the figures much. */
+export function mainThreadSeconds(): number {
+  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
+}
+
+/** Watches the event loop; the function it returns stops that, and tells the longest pause in milliseconds. */
+export function longestPause(): () => number {
+  let longest = 0
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last - 1)
+    last = now
+  }, 1)
+  return () => {
+    clearInterval(timer)
+    return longest
+  }
+}
