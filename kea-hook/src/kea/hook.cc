@@ -368,7 +368,8 @@ void Hook::committed(const Pkt6Ptr& query, const Pkt6Ptr& response) {
 
 // A repeated Request inside the cache's time gets its leases again without a write, and no callout names them.
 void Hook::annotateReused(ThreadContext& thread, const Pkt6Ptr& response) {
-    if (!LeaseMgrFactory::haveInstance()) {
+    // In memory a look-up costs nothing; in SQL the client's answer would wait for a query of ours.
+    if (!LeaseMgrFactory::haveInstance() || LeaseMgrFactory::instance().getType() != "memfile") {
         return;
     }
     for (const auto& ia : response->options_) {
