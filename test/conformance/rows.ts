@@ -1,154 +1,54 @@
-// Normative statements by id (RFC, section, number in it), and a way to test them by id, so that a report can be printed of
-// what is shown where. Tests outside of this folder that show one name its RFC and section in their titles.
+// The normative statements of the RFCs, one a row of requirements.tsv, and a way to test them by id. A test anywhere under
+// test/ shows a row by having its id in its title.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { it } from 'node:test'
+import { packageRoot } from '../support/package-root.ts'
 
-export type Level = 'MUST' | 'MUST NOT' | 'SHOULD' | 'SHOULD NOT' | 'MAY'
+export const levels = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY'] as const
+export type Level = (typeof levels)[number]
+const roles = ['server', 'requestor', 'both'] as const
+export type Role = (typeof roles)[number]
 
-const table = {
-  // ---- DHCPv4 Leasequery
-  '4388-6.1-01': ['MUST', 'client-last-transaction-time is in seconds before base-time'],
-  '4388-6.2-01': ['SHOULD', 'without option 55 a reply tells at least how long the lease lasts'],
-  '4388-6.3-01': ['MUST NOT', 'giaddr of a query selects nothing'],
-  '4388-6.4-01': ['MUST', 'DHCPLEASEACTIVE exactly when the address is leased now'],
-  '4388-6.4.2-01': ['MUST', 'htype, hlen and chaddr are those of the holder'],
-  '4388-6.4.2-02': ['SHOULD', 'the client identifier is told if asked for'],
-  '4388-6.4.2-03': ['MUST', 'the time left of a valid lease is told if asked for'],
-  '4388-6.4.2-04': ['MUST NOT', 'no time left without a lease'],
-  '4388-6.4.2-05': ['SHOULD', 'T1 and T2 are told as time left if asked for'],
-  '4388-6.4.2-06': ['MUST NOT', 'no T1 or T2 that is past'],
-  '4388-6.4.2-07': ['MUST', 'option 82 is told if asked for, as the relay inserted it last'],
-  '4388-6.4.2-08': ['SHOULD', 'other options that were asked for and are known are told'],
-  '4388-6.4.2-10': ['SHOULD NOT', 'what is withheld is not told, though asked for'],
-  // ---- DHCPv4 Bulk Leasequery
-  '6926-5-01': ['MUST NOT', 'no associated-ip; one message a binding'],
-  '6926-6.2.1-01': ['MUST', 'message types 14 and 15'],
-  '6926-6.2.2-01': ['MUST', 'a status is one octet and text'],
-  '6926-6.2.2-04': ['SHOULD NOT', 'no status Success without a text'],
-  '6926-6.2.3-01': ['MUST', 'base-time is absolute, of the moment of sending'],
-  '6926-6.2.3-02': ['MUST', 'all other times are relative to base-time'],
-  '6926-6.2.4-01': ['MUST', 'start-time-of-state is a number of seconds before base-time'],
-  '6926-6.2.7-01': ['MUST', 'dhcp-state knows AVAILABLE and ACTIVE'],
-  '6926-6.2.7-02': ['SHOULD', 'dhcp-state knows ABANDONED and RESET'],
-  '6926-6.2.7-03': ['SHOULD', 'dhcp-state in DHCPLEASEACTIVE is ACTIVE'],
-  '6926-6.2.8-01': ['SHOULD', 'data-source tells what was learned from the partner'],
-  '6926-6.2.9-01': ['MUST', 'a query over all VPNs is processed'],
-  '6926-7.1-02': ['MUST', 'the xid is repeated in each answer'],
-  '6926-7.3-04': ['MUST', 'the first answer has the server identifier'],
-  '6926-7.3-05': ['SHOULD NOT', 'later answers have none'],
-  '6926-7.3-07': ['MAY', 'DHCPLEASEUNASSIGNED tells of the last client'],
-  '6926-7.3-09': ['MUST NOT', 'DHCPLEASEUNKNOWN is never sent'],
-  '6926-7.7-03': ['SHOULD', 'further queries are read as earlier ones finish'],
-  '6926-7.7-04': ['MUST NOT', 'a new query is not held back until an earlier one is complete'],
-  '6926-8.1-06': ['MAY', 'queries that are not permitted get NotAllowed'],
-  '6926-8.1-07': ['SHOULD', 'half a query closes the connection after BULK_LQ_DATA_TIMEOUT'],
-  '6926-8.2-01': ['SHOULD', 'a requestor that takes nothing is closed after BULK_LQ_DATA_TIMEOUT'],
-  '6926-8.2-02': ['MUST', 'every query ends with one DHCPLEASEQUERYDONE'],
-  '6926-8.2-03': ['MUST', 'a failed query ends with a status'],
-  '6926-8.2-04': ['SHOULD NOT', 'a successful one ends without'],
-  '6926-8.2-05': ['SHOULD', 'an error while it is processed ends a query with a status'],
-  '6926-8.2-06': ['MUST', 'DHCPLEASEQUERYDONE where nothing matches'],
-  '6926-8.2-07': ['MUST NOT', 'no address twice, though it changes meanwhile'],
-  '6926-8.2-08': ['MUST', 'ciaddr, yiaddr or siaddr not zero: MalformedQuery'],
-  '6926-8.2-09': ['MUST', 'more than one primary query: NotAllowed'],
-  '6926-8.2-10': ['MUST', 'by MAC address: chaddr, htype and hlen match'],
-  '6926-8.2-11': ['MUST', 'by client identifier: what is bound now'],
-  '6926-8.2-12': ['MUST', 'by remote-id: what is bound now'],
-  '6926-8.2-13': ['MUST', 'by relay-id: what is bound now'],
-  '6926-8.2-14': ['MUST', 'all addresses: bound ones as DHCPLEASEACTIVE'],
-  '6926-8.2-15': ['MUST', 'all addresses: all others as DHCPLEASEUNASSIGNED'],
-  '6926-8.2-16': ['MUST', 'all addresses: each configured one exactly once'],
-  '6926-8.2-17': ['MUST', 'a start time: changed then or later'],
-  '6926-8.2-18': ['MUST', 'an end time: changed then or earlier'],
-  '6926-8.2-20': ['SHOULD', 'a renewal counts as a change, and so does a change of state'],
-  '6926-8.3-01': ['MUST', 'the message type follows the state'],
-  '6926-8.3-02': ['SHOULD', 'dhcp-state is told if asked for'],
-  '6926-8.3-03': ['MUST', 'base-time is told if asked for'],
-  '6926-8.3-04': ['MUST', 'start-time-of-state is told if asked for'],
-  '6926-8.3-05': ['MUST', 'the time left is told of any state that has one'],
-  '6926-8.3-06': ['MUST', 'data-source is told if any bit is set'],
-  '6926-8.3-07': ['MUST', 'client-last-transaction-time is told whenever known'],
-  '6926-8.3-08': ['SHOULD', 'option 55 holds for all answers'],
-  '6926-8.3-09': ['SHOULD', "of options that both sides send the client's is told"],
-  '6926-8.4-01': ['SHOULD', 'one query after the other on one connection'],
-  '6926-8.4-02': ['MUST NOT', 'no more queries are read than are processed'],
-  '6926-8.5-02': ['SHOULD', 'idle after the last answer: closed after BULK_LQ_DATA_TIMEOUT'],
-  '6926-8.5-03': ['SHOULD', 'an abort is announced with QueryTerminated and a text'],
-  '6926-9-03': ['SHOULD', 'a requestor may be kept from kinds of queries'],
-  '6926-9-04': ['MUST NOT', 'no authentication option'],
-  // ---- DHCPv6 Bulk Leasequery
-  '5460-4-01': ['MUST NOT', 'no OPTION_CLIENT_LINK'],
-  '5460-4-02': ['MUST NOT', 'no other messages are served'],
-  '5460-5.2-01': ['MUST', 'exactly one LEASEQUERY-REPLY'],
-  '5460-5.2.1-01': ['MUST', 'LEASEQUERY-DATA only after LEASEQUERY-REPLY'],
-  '5460-5.2.1-02': ['MUST NOT', 'LEASEQUERY-DATA only for the second client and further ones'],
-  '5460-5.2.1-03': ['MUST', 'every answer repeats the transaction-id'],
-  '5460-5.2.1-04': ['SHOULD NOT', 'LEASEQUERY-DATA has no Server-ID, Client-ID or status'],
-  '5460-5.2.1-05': ['MUST', "one message is one client's leases on one link"],
-  '5460-5.2.2-01': ['MUST', 'one LEASEQUERY-DONE after answers with bindings'],
-  '5460-5.2.2-02': ['SHOULD NOT', 'LEASEQUERY-DONE has no other options'],
-  '5460-5.3.1-02': ['MUST', 'by relay-id: of all links, or of the one named'],
-  '5460-5.3.2-01': ['MUST', 'by link-address: what is on that link'],
-  '5460-5.3.3-02': ['MUST', 'by remote-id: the most recent one, with its enterprise number'],
-  '5460-5.4.1-01': ['MAY', 'relay-ids are kept with bindings'],
-  '5460-5.5-01': ['SHOULD', 'QueryTerminated rather than a bare close'],
-  '5460-6.3-04': ['MUST NOT', 'no LEASEQUERY-DONE after a LEASEQUERY-REPLY without bindings'],
-  '5460-6.5-02': ['MAY', 'answers to parallel queries are interleaved'],
-  '5460-7.1-05': ['MAY', 'queries that are not permitted get NotAllowed'],
-  '5460-7.1-06': ['SHOULD', 'half a query closes the connection after BULK_LQ_DATA_TIMEOUT'],
-  '5460-7.2-01': ['SHOULD', 'a requestor that takes nothing is closed after BULK_LQ_DATA_TIMEOUT'],
-  '5460-7.2-02': ['SHOULD', 'an early error is a LEASEQUERY-REPLY with a status'],
-  '5460-7.2-03': ['SHOULD', 'a late error is a LEASEQUERY-DONE with a status'],
-  '5460-7.2-04': ['SHOULD', 'an answer that is cut short closes the connection'],
-  '5460-7.2-05': ['SHOULD', 'no match: LEASEQUERY-REPLY without status and data'],
-  '5460-7.2-06': ['MUST', "each client's data in a message of its own"],
-  '5460-7.2-07': ['MUST', 'a link-address restricts queries by relay-id and remote-id'],
-  '5460-7.2-08': ['SHOULD', 'a link-address of no link: NotConfigured'],
-  '5460-7.3-01': ['MAY', 'several queries on one connection'],
-  '5460-7.3-02': ['MUST NOT', 'no more queries are read than are processed'],
-  '5460-7.4-01': ['MUST', 'outstanding queries are answered though the requestor has closed its end'],
-  // ---- DHCPv6 Leasequery
-  '5007-4.1.2.1-01': ['MUST', 'OPTION_LQ_QUERY has 17 octets and options'],
-  '5007-4.1.2.1-03': ['MUST', 'by address: who holds it, or a prefix that contains it'],
-  '5007-4.1.2.1-06': ['SHOULD', 'a query-type that is not known: UnknownQueryType'],
-  '5007-4.1.2.1-07': ['SHOULD', 'a query-option is missing: MalformedQuery'],
-  '5007-4.1.2.2-01': ['MUST', "all of the client's addresses and prefixes on the link"],
-  '5007-4.1.2.3-01': ['MUST', 'OPTION_CLT_TIME is in seconds before now'],
-  '5007-4.1.2.4-01': ['MUST NOT', 'no relay data where none is known'],
-  '5007-4.1.2.4-02': ['MUST', 'relay data is that of all hops'],
-  '5007-4.1.2.4-04': ['SHOULD', 'relay data only if asked for in the query'],
-  '5007-4.2.1-01': ['MUST', 'no answer without Client-ID'],
-  '5007-4.2.1-02': ['MUST', 'no answer for another Server-ID'],
-  '5007-4.2.1-03': ['MUST', 'no answer without OPTION_LQ_QUERY'],
-  '5007-4.2.2-04': ['MUST', 'no answer to LEASEQUERY-REPLY'],
-  '5007-4.4.1-01': ['MUST', 'LEASEQUERY-REPLY with the transaction-id of the query'],
-  '5007-4.4.1-03': ['MUST', 'a link-address decides on the link'],
-  '5007-4.4.1-04': ['SHOULD', 'no such link: NotConfigured'],
-  '5007-4.4.1-05': ['MUST', 'by client without link-address: on all links'],
-  '5007-4.4.2-01': ['MUST', 'OPTION_CLIENT_DATA has client, an address or prefix, and time of contact'],
-  '5007-4.4.2-02': ['SHOULD', 'options asked for in the query are told'],
-  '5007-4.4.2-04': ['MUST NOT', 'what is withheld is not told, though asked for'],
-  // ---- VPNs
-  '6607-3.5-02': ['MUST', 'a VPN-ID has seven octets'],
-  '6607-3.5-03': ['MUST', 'the global VPN has no further octets'],
-  '6607-7.1-02': ['MUST NOT', 'no VSS option where VPNs are not served'],
-  '6607-7.3-01': ['SHOULD', 'the sub-option goes before the option'],
-  '6607-9-01': ['MUST', 'VPNs are not served unless configured'],
-} as const satisfies Readonly<Record<string, readonly [Level, string]>>
+export interface Row {
+  /** RFC, section, number of the statement in it. */
+  readonly id: string
+  readonly rfc: string
+  readonly section: string
+  readonly level: Level
+  readonly role: Role
+  readonly requirement: string
+}
 
-export type RowId = keyof typeof table
-
-export const rows: ReadonlyMap<RowId, { readonly level: Level; readonly text: string }> = new Map(
-  (Object.entries(table) as [RowId, readonly [Level, string]][]).map(([id, [level, text]]) => [
-    id,
-    { level, text },
-  ]),
+/** All rows, in the order of the file. */
+export const rows: ReadonlyMap<string, Row> = read(
+  readFileSync(join(packageRoot, 'test', 'conformance', 'requirements.tsv'), 'utf8'),
 )
 
-/** A test that shows these statements. */
-export function shows(ids: RowId | readonly RowId[], test: () => void | Promise<void>): void {
+function read(text: string): Map<string, Row> {
+  const found = new Map<string, Row>()
+  for (const line of text.trimEnd().split('\n').slice(1)) {
+    const [id = '', rfc = '', section = '', level, role, requirement = ''] = line.split('\t')
+    if (!levels.includes(level as Level) || !roles.includes(role as Role) || found.has(id))
+      throw new Error(`requirements.tsv: ${line}`)
+    found.set(id, { id, rfc, section, level: level as Level, role: role as Role, requirement })
+  }
+  return found
+}
+
+const anyId = /(?<![\d.-])(?:4388|5007|5460|6607|6926|7653|7724)-\d+(?:\.\d+)*-\d{2}(?!\d)/g
+
+/** Row ids in a text, such as the title of a test, each once. */
+export function idsIn(text: string): string[] {
+  return [...new Set(text.match(anyId))]
+}
+
+/** A test that shows these statements; each is one test in the report. */
+export function shows(ids: string | readonly string[], test: () => void | Promise<void>): void {
   for (const id of typeof ids === 'string' ? [ids] : ids) {
-    const [rfc, section] = id.split('-')
-    const { level, text } = rows.get(id)!
-    it(`${id}: ${text} (RFC ${rfc} section ${section}, ${level})`, test)
+    const row = rows.get(id)
+    if (row === undefined) throw new Error(`no row ${id} in requirements.tsv`)
+    const { rfc, section, level, requirement } = row
+    it(`${id}: ${requirement.replace('[declarative] ', '')} (RFC ${rfc} section ${section}, ${level})`, test)
   }
 }
