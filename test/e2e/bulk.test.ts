@@ -44,7 +44,7 @@ for (const kea of keaRoots()) {
     assert.equal(all.status, 'Success', all.text)
     assert.equal(new Set(all.bindings.map(({ address }) => address)).size, POOL)
     assert.equal(all.bindings.length, POOL)
-    assert.deepEqual(differences(server, fold(all)), [])
+    assert.deepEqual(await differences(server, fold(all)), [])
 
     const held = all.bindings.find(({ state }) => state === BindingState.active)!
     const { hardwareType, hardwareAddress, clientId, address } = held
@@ -80,7 +80,7 @@ for (const kea of keaRoots()) {
     const requestor = await BulkRequestor.connect(service.address(6))
     const all = await requestor.fetch({ by: 'all' })
     assert.equal(all.status, 'Success', all.text)
-    assert.deepEqual(differences(server, fold(all)), [])
+    assert.deepEqual(await differences(server, fold(all)), [])
 
     const prefix = all.bindings.find(({ prefixLength }) => prefixLength > 0)!
     const ofClient = await requestor.fetch({ by: 'client-id', clientId: prefix.clientId })

@@ -16,6 +16,10 @@ kea_packages=(kea-dhcp4-server kea-dhcp6-server kea-admin kea-dev)
 root_packages=("${kea_packages[@]}" ca-certificates libboost-dev g++ cmake make libzmq3-dev libprotozero-dev
   isc-dhcp-client iproute2 libfaketime procps socat)
 
+# Lease databases other than a file, for the slow tests and the benchmark: put into the roots that are there.
+with_databases=''
+database_packages=(postgresql mariadb-server-core mariadb-client-compat)
+
 # What a root of this name is made of; a root whose stamp says otherwise is made anew.
 root_stamp() {
   printf 'root %s, format 1\n' "$1"
@@ -177,13 +181,31 @@ root_is_made() {
   fi
 }
 
+# Adds the database servers to a root in its place: Kea may be running from it, and nothing that is there changes.
+install_databases() {
+  local root=$1
+  export_proxy
+  # The tests make data of their own, and need none of a server of the root's.
+  mkdir -p "$root/etc/postgresql-common"
+  printf 'create_main_cluster = false\n' >"$root/etc/postgresql-common/createcluster.conf"
+  in_root "$root" dpkg --configure -a
+  in_root "$root" apt-get update
+  install_in_root "$root" -o Dpkg::Options::=--force-confold "${database_packages[@]}"
+  in_root "$root" apt-get clean
+  printf '%s\n' "${database_packages[*]}" >"$root/.databases"
+}
+
+databases_are_installed() { [ "$(cat "$roots/$1/.databases" 2>/dev/null)" = "${database_packages[*]}" ]; }
+
+# require_space MEGABYTES WHAT
 require_space() {
   local free
-  free=$(df --output=avail -k "$roots" | tail -n 1)
-  [ "$free" -gt 3500000 ] || fail "The Debian roots in $roots need 3.5 GB of disk space; $((free / 1000)) MB are free there."
+  free=$(($(df --output=avail -k "$roots" | tail -n 1) / 1000))
+  [ "$free" -gt "$1" ] || fail "$2 in $roots need $1 MB of disk space; $free MB are free there."
 }
 
 make_roots() {
+  local name
   mkdir -p "$roots"
   exec 8>>"$roots/.lock"
   if ! flock --nonblock 8; then
@@ -191,14 +213,19 @@ make_roots() {
     flock 8
   fi
   if ! root_is_made trixie 2.6; then
-    require_space
+    require_space 3500 "The Debian roots"
     step "clearing what an interrupted set-up left" remove_leftovers
     step "making a Debian 13 root with Kea 2.6 (a minute or two, once)" make_root trixie 2.6
   fi
   if ! root_is_made trixie-backports 3.0; then
-    require_space
+    require_space 3500 "The Debian roots"
     step "clearing what an interrupted set-up left" remove_leftovers
     step "making a Debian 13 root with Kea 3.0 (half a minute, once)" make_root trixie-backports 3.0
   fi
+  for name in ${with_databases:+"${root_names[@]}"}; do
+    if databases_are_installed "$name"; then continue; fi
+    require_space 1000 "The database servers"
+    step "adding PostgreSQL and MariaDB to $name (a minute, once)" install_databases "$roots/$name"
+  done
   exec 8>&-
 }

@@ -26,6 +26,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+with_databases=$all  # for test/slow
 prepare_laboratory "$allow_missing"
 
 if [ -z "$only" ]; then

@@ -3,6 +3,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { basename, join } from 'node:path'
+import type { Database } from './database.ts'
 import { type ConfigChanges, type JsonObject, keaConfig, keaJson } from './kea-config.ts'
 import type { Laboratory } from './laboratory.ts'
 import { activeLeases, type LeaseRow, readLeaseFile } from './lease-file.ts'
@@ -31,6 +32,8 @@ export interface KeaOptions extends ConfigChanges {
    * file, and a server that is started again under the same name finds its leases. Default: kea4 or kea6.
    */
   readonly name?: string
+  /** Where its leases are; in a lease file unless given. */
+  readonly database?: Database
   /** Command line switches, e.g. -d. */
   readonly flags?: readonly string[]
 }
@@ -136,9 +139,19 @@ export class Kea {
   /** Writes the configuration file; a running server learns of it by reload() or hangUp(). */
   configure(changes: ConfigChanges): JsonObject {
     const files = { socket: this.socketFile, leases: this.leaseFile, hooks: this.#hooks }
-    const config = keaConfig(this.root.kea, this.family, files, changes)
+    const config = keaConfig(this.root.kea, this.family, files, this.#onDatabase(changes))
     writeFileSync(this.configFile, keaJson(config, 2))
     return config
+  }
+
+  #onDatabase(changes: ConfigChanges): ConfigChanges {
+    const { database } = this.#options
+    if (!database) return changes
+    return {
+      ...changes,
+      parameters: { 'lease-database': database.leaseDatabase, ...changes.parameters },
+      hooks: [...database.hooks, ...(changes.hooks ?? [])],
+    }
   }
 
   /** Writes the configuration and has the server take it, by config-reload. Returns its answer, also a refusal. */
@@ -231,6 +244,12 @@ export class Kea {
   /** The leases that are in use at `now`, Unix seconds (this machine's clock unless given). */
   activeLeases(now: number = Date.now() / 1000): LeaseRow[] {
     return activeLeases(this.leases(), now)
+  }
+
+  /** The same, wherever its leases are. */
+  async readActiveLeases(now: number = Date.now() / 1000): Promise<LeaseRow[]> {
+    const { database } = this.#options
+    return activeLeases(database ? await database.leases(this.family) : this.leases(), now)
   }
 
   toString(): string {

@@ -3,6 +3,7 @@
 import { createServer } from 'node:net'
 import { ActiveRequestor, FoldedBindings } from '../../sidecar/requestor/active-requestor.ts'
 import type { RequestorEvent } from '../../sidecar/requestor/events.ts'
+import { Database, type DatabaseKind } from './database.ts'
 import { feedLibrary, Kea, type KeaOptions, leaseCommands } from './kea.ts'
 import type { JsonObject } from './kea-config.ts'
 import { Laboratory } from './laboratory.ts'
@@ -19,6 +20,8 @@ export interface ServiceOptions {
   readonly kea?: Omit<KeaOptions, 'hooks'>
   /** Parameters of our hook, in place of those of the same name here. */
   readonly hook?: JsonObject
+  /** Keas' leases are in a database of this kind, one for both families; in lease files unless given. */
+  readonly database?: DatabaseKind
   /** false: the sidecar is not started. */
   readonly sidecar?: boolean
 }
@@ -31,6 +34,7 @@ export class Service {
   readonly ports: Readonly<Record<Family, number>>
   readonly keas = new Map<Family, Kea>()
   readonly #options: ServiceOptions
+  #database: Database | undefined
   #sidecar: Sidecar | undefined
   #requestors: ActiveRequestor[] = []
 
@@ -52,6 +56,7 @@ export class Service {
     const lab = await Laboratory.open()
     try {
       const service = new Service(lab, root, { 4: await freePort(4), 6: await freePort(6) }, options)
+      if (options.database) service.#database = await Database.start(lab, root, options.database)
       for (const family of service.families) {
         service.keas.set(family, await Kea.start(lab, root, family, service.keaOptions(family)))
       }
@@ -67,11 +72,17 @@ export class Service {
   keaOptions(family: Family, hook: JsonObject = {}): KeaOptions {
     return {
       ...this.#options.kea,
+      ...(this.#database ? { database: this.#database } : {}),
       hooks: [
         { library: feedLibrary, parameters: { ...this.hookParameters(family), ...hook } },
         { library: leaseCommands },
       ],
     }
+  }
+
+  get database(): Database {
+    if (!this.#database) throw new Error('leases are in files here, not in a database')
+    return this.#database
   }
 
   hookParameters(family: Family): JsonObject {
@@ -218,16 +229,17 @@ export class WatchingRequestor {
 }
 
 /**
- * Compares what a requestor believes with what Kea's lease file says: addresses, clients, expiry (to the second, or the
+ * Compares what a requestor believes with what Kea's lease file or database says: addresses, clients, expiry (to the second, or the
  * one beside it: base-time and lease time are whole seconds of two clocks).
  * @returns one sentence for each difference; empty = equal
  */
-export function differences(kea: Kea, fold: FoldedBindings): string[] {
+export async function differences(kea: Kea, fold: FoldedBindings): Promise<string[]> {
   const found: string[] = []
   const leases = new Map(
-    kea
-      .activeLeases()
-      .map((row) => [row.type === 'IA_PD' ? `${row.address}/${row.prefixLength}` : row.address, row]),
+    (await kea.readActiveLeases()).map((row) => [
+      row.type === 'IA_PD' ? `${row.address}/${row.prefixLength}` : row.address,
+      row,
+    ]),
   )
   for (const [key, row] of leases) {
     const binding = fold.active.get(key)
@@ -251,12 +263,12 @@ export function differences(kea: Kea, fold: FoldedBindings): string[] {
   return found
 }
 
-/** Waits until a requestor's fold equals the lease file. */
+/** Waits until a requestor's fold equals the lease file or database. */
 export async function settle(kea: Kea, fold: FoldedBindings, timeout = 60_000): Promise<void> {
   await waitFor(
     `what a DHCPv${kea.family} requestor knows to equal the leases of ${kea}`,
-    () => {
-      const found = differences(kea, fold)
+    async () => {
+      const found = await differences(kea, fold)
       if (found.length > 0) {
         throw new Error(`${found.length} differences, the first: ${found.slice(0, 5).join('; ')}`)
       }
