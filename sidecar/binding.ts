@@ -93,6 +93,18 @@ export function stateAt(binding: BindingData, now: UnixSeconds): BindingState {
     : binding.state
 }
 
+/** Which bindings are shown: those that match each kind that is not empty by one of its values. */
+export interface Scope {
+  /** Subnet ids of Kea. */
+  readonly subnets: readonly number[]
+  /** relay-ids (RFC 6925; DHCPv6 option 53). */
+  readonly relayIds: readonly Uint8Array[]
+  /** Remote-ids (RFC 3046; DHCPv6 option 37, the enterprise number in front). */
+  readonly remoteIds: readonly Uint8Array[]
+}
+
+export const EVERYTHING: Scope = { subnets: [], relayIds: [], remoteIds: [] }
+
 export function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false

@@ -1,6 +1,7 @@
 // Command-line flags as a table: parsed from it, and `--help` is printed from it.
-import { nearest } from './config.ts'
+
 import { SidecarError } from './errors.ts'
+import { nearest } from './nearest.ts'
 
 export interface Flag {
   /** With its dashes: `--feed`, `-6`. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Family } from '../sidecar/binding.ts'
-import { ConfigError, nearest, parseService } from '../sidecar/config.ts'
+import { parseService } from '../sidecar/config.ts'
+import { ConfigError } from '../sidecar/config-map.ts'
 import { SidecarError } from '../sidecar/errors.ts'
+import { nearest } from '../sidecar/nearest.ts'
 
 const parse = (value: unknown, family: Family = 4) => parseService(JSON.stringify(value), family)
 
@@ -34,7 +36,9 @@ test('a full block is read into types', () => {
       {
         certificate: 'bng1.example.net',
         queries: ['active'],
+        subnets: [1, 2],
         'relay-ids': ['00:03:00:01', "'relay-7'", '0xABCD'],
+        'remote-ids': ['09'],
         'withhold-options': [12, 12],
         'max-connections': 2,
         keepalive: { interval: 30, form: 'empty-active' },
@@ -58,6 +62,8 @@ test('a full block is read into types', () => {
     place: 'requesters[1]',
     certificate: 'bng1.example.net',
     queries: ['active'],
+    subnets: [1, 2],
+    remoteIds: [Uint8Array.of(9)],
     relayIds: [Uint8Array.of(0, 3, 0, 1), Uint8Array.from(Buffer.from('relay-7')), Uint8Array.of(0xab, 0xcd)],
     withholdOptions: [12],
     maxConnections: 2,
@@ -96,6 +102,18 @@ const mistakes: readonly [what: string, value: unknown, parameter: string, shown
       'an odd relay-id',
       { requesters: ['192.0.2.1', { address: '192.0.2.2', 'relay-ids': ['abc'] }] },
       'requesters[1].relay-ids[0]',
+      /hexadecimal/,
+    ],
+    [
+      'a subnet id that is none',
+      { requesters: [{ address: '192.0.2.1', subnets: [1, 0] }] },
+      'requesters[0].subnets[1]',
+      /id of a subnet/,
+    ],
+    [
+      'an odd remote-id',
+      { requesters: [{ address: '192.0.2.1', 'remote-ids': [7] }] },
+      'requesters[0].remote-ids[0]',
       /hexadecimal/,
     ],
     [

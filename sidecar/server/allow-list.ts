@@ -1,5 +1,6 @@
 // Who may connect: the `requesters` of kea.conf, in their order. The first entry that matches decides.
-import type { Requester, ServiceConfig } from '../config.ts'
+import type { ServiceConfig } from '../config.ts'
+import type { Requester } from '../config-requesters.ts'
 import { type Prefix, parseAddress, prefixContains } from '../wire/address.ts'
 
 /** What a connection is judged by. */
@@ -55,13 +56,17 @@ function addressOctets(address: string): Uint8Array | undefined {
 
 /** The same rights: a connection of one may live on under the other. */
 export function sameRights(a: Requester, b: Requester): boolean {
-  const rights = ({ queries, relayIds, withholdOptions, keepaliveInterval, keepaliveForm }: Requester) =>
+  const texts = (values: readonly Uint8Array[]) =>
+    values.map((value) => Buffer.from(value).toString('hex')).sort()
+  const rights = (requester: Requester) =>
     JSON.stringify([
-      [...queries].sort(),
-      relayIds.map((id) => Buffer.from(id).toString('hex')).sort(),
-      [...withholdOptions].sort(),
-      keepaliveInterval,
-      keepaliveForm,
+      [...requester.queries].sort(),
+      [...requester.subnets].sort(),
+      texts(requester.relayIds),
+      texts(requester.remoteIds),
+      [...requester.withholdOptions].sort(),
+      requester.keepaliveInterval,
+      requester.keepaliveForm,
     ])
   return rights(a) === rights(b)
 }

@@ -1,7 +1,7 @@
 // One socket and its session: performs what the session decides, tells it what happened, and keeps its one timer.
 import type { Socket } from 'node:net'
 import type { LogicalSeconds } from '../binding.ts'
-import type { Requester } from '../config.ts'
+import type { Requester } from '../config-requesters.ts'
 import { assertNever, codeOf, reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type {

@@ -1,8 +1,10 @@
 // The service of one family: listeners, who may connect, live connections, and what happens to them when the
 // configuration changes, the index grows, or Kea falls silent.
 import type { Socket } from 'node:net'
-import type { Family, LogicalSeconds, UnixSeconds } from '../binding.ts'
-import { ConfigError, parseService, type Requester, type ServiceConfig } from '../config.ts'
+import { EVERYTHING, type Family, type LogicalSeconds, type UnixSeconds } from '../binding.ts'
+import { parseService, type ServiceConfig } from '../config.ts'
+import { ConfigError } from '../config-map.ts'
+import type { Requester } from '../config-requesters.ts'
 import type { ListenOverride } from '../daemon-flags.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
@@ -547,7 +549,7 @@ export class RequestorService implements ConnectionHost {
 const NOBODY: Requester = {
   place: '',
   queries: [],
-  relayIds: [],
+  ...EVERYTHING,
   withholdOptions: [],
   maxConnections: 0,
   keepaliveInterval: 0,
@@ -559,7 +561,9 @@ function rightsOf(requester: Requester): Rights {
     active: requester.queries.includes('active'),
     bulk: requester.queries.includes('bulk'),
     withhold: new Set(requester.withholdOptions),
+    subnets: requester.subnets,
     relayIds: requester.relayIds,
+    remoteIds: requester.remoteIds,
     keepaliveSeconds: requester.keepaliveInterval,
     keepaliveForm: requester.keepaliveForm,
   }

@@ -1,6 +1,6 @@
 // A requestor that may see more than before must not resume: bindings that were hidden from it have not changed, so no
 // change would ever show them. Here it is found out whose view has widened; those get DataMissing for older start times.
-import type { Requester } from '../config.ts'
+import type { Requester } from '../config-requesters.ts'
 import { type Prefix, parseAddress, prefixContains } from '../wire/address.ts'
 
 /** Names an entry of `requesters` over a change of the list. */
@@ -12,7 +12,7 @@ export function entryKey(requester: Requester): string {
 /** Entries of `after` that may speak for a requestor which saw less under `before`. */
 export function widenedEntries(before: readonly Requester[], after: readonly Requester[]): Set<string> {
   const widened = new Set<string>()
-  const narrow = before.filter((entry) => entry.relayIds.length > 0 || entry.withholdOptions.length > 0)
+  const narrow = before.filter(isNarrow)
   if (narrow.length === 0) return widened
   for (const entry of after) {
     if (narrow.some((old) => mayShareRequestor(old, entry) && seesMore(old, entry)))
@@ -22,12 +22,24 @@ export function widenedEntries(before: readonly Requester[], after: readonly Req
 }
 
 function seesMore(old: Requester, entry: Requester): boolean {
-  const scope = (requester: Requester) => requester.relayIds.map((id) => Buffer.from(id).toString('hex'))
-  const oldScope = scope(old)
-  const newScope = scope(entry)
-  const wider =
-    oldScope.length > 0 && (newScope.length === 0 || newScope.some((id) => !oldScope.includes(id)))
+  // Where the new entry has no such list, or one with more in it, bindings come into view.
+  const wider = scopeKinds.some((kind) => {
+    const [was, is] = [valuesOf(old, kind), valuesOf(entry, kind)]
+    return was.length > 0 && (is.length === 0 || is.some((value) => !was.includes(value)))
+  })
   return wider || old.withholdOptions.some((code) => !entry.withholdOptions.includes(code))
+}
+
+const scopeKinds = ['subnets', 'relayIds', 'remoteIds'] as const
+
+function valuesOf(entry: Requester, kind: (typeof scopeKinds)[number]): string[] {
+  return entry[kind].map((value) =>
+    typeof value === 'number' ? String(value) : Buffer.from(value).toString('hex'),
+  )
+}
+
+function isNarrow(entry: Requester): boolean {
+  return entry.withholdOptions.length > 0 || scopeKinds.some((kind) => entry[kind].length > 0)
 }
 
 function mayShareRequestor(a: Requester, b: Requester): boolean {

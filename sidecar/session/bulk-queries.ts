@@ -9,7 +9,7 @@ import {
 } from '../binding.ts'
 import type { Dialect, ReplyContext } from './dialect.ts'
 import type { BulkQuery, Refusal } from './query.ts'
-import { scopeOf } from './selection.ts'
+import { isScoped, scopeOf } from './selection.ts'
 import type {
   Action,
   BulkFind,
@@ -85,7 +85,7 @@ export class BulkQueries {
       tells === 'bound'
         ? (data, { keaNow }) => stateAt(data, keaNow) === BindingState.active && shows(data)
         : (data) => shows(data)
-    const scoped = rights.relayIds.length > 0
+    const scoped = isScoped(rights)
     // Of an address that is known to nobody it cannot be said whose it would be.
     const configured = tells === 'addresses' && !scoped
     // Who held an address before is another client than the one that a query by address is about.
@@ -132,7 +132,7 @@ export class BulkQueries {
       this.#fail(run, 'the start time lies in the future', moment)
     } else if (run.needsHistory && start < horizon) {
       // Where each configured address is told of, one of which nothing is known counts as changed: nothing is missing.
-      if (run.query.tells === 'addresses' && run.rights.relayIds.length === 0) run.needsHistory = false
+      if (run.query.tells === 'addresses' && !isScoped(run.rights)) run.needsHistory = false
       else this.#fail(run, 'the history does not reach back to the start time: ask without one', moment)
     }
   }

@@ -64,4 +64,6 @@ export interface Dialect {
   withXid(frame: Uint8Array, xid: number): Uint8Array
   /** relay-ids in a binding's relay data. */
   relayIds(data: BindingData): Uint8Array[]
+  /** remote-ids in a binding's relay data; in DHCPv6 with their enterprise number. */
+  remoteIds(data: BindingData): Uint8Array[]
 }

@@ -174,6 +174,7 @@ export const dialect4: Dialect = {
   withXid: withXid4,
 
   relayIds: (data) => relaySubOptions(data, SubCode4.relayId),
+  remoteIds: (data) => relaySubOptions(data, SubCode4.remoteId),
 }
 
 const outcomeCodes: Record<Outcome, Status4> = {

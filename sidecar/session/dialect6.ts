@@ -174,6 +174,7 @@ export const dialect6: Dialect = {
   withXid: withXid6,
 
   relayIds: (data) => relayOptions6(data, Code6.relayId),
+  remoteIds: (data) => relayOptions6(data, Code6.remoteId),
 }
 
 function codeOf(name: Refusal['status']): Status6 {
@@ -326,11 +327,17 @@ function describe(reply: ReplyContext, data: BindingData): ClientData6 {
   return {
     // peer-address(16), then the relay message.
     relayData:
-      wants(Code6.relayData) && data.relay.length > 16
+      wants(Code6.relayData) && data.relay.length > 16 && !relayHolds(data, reply.rights.withhold)
         ? { peerAddress: data.relay.subarray(0, 16), message: data.relay.subarray(16) }
         : undefined,
     unknown: options.length > 0 ? options : undefined,
   }
+}
+
+/** A relay's own options go with its message, which is told as it came or not at all. */
+function relayHolds(data: BindingData, withheld: ReadonlySet<number>): boolean {
+  for (const code of withheld) if (relayOptions6(data, code).length > 0) return true
+  return false
 }
 
 /** Whether relay data and options, as far as they are sent, would be the same for both. */

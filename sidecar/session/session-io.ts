@@ -1,5 +1,5 @@
 // What goes into a session and what comes out: the whole agreement between session/ and the shell around it.
-import type { Binding, BindingData, ChangeNumber, LogicalSeconds, UnixSeconds } from '../binding.ts'
+import type { Binding, BindingData, ChangeNumber, LogicalSeconds, Scope, UnixSeconds } from '../binding.ts'
 import type { Limits } from './limits.ts'
 import type { Selector, TimeWindow } from './query.ts'
 
@@ -83,14 +83,12 @@ export interface BulkSlice {
   readonly overtaken: boolean
 }
 
-/** What a requestor may do; comes with the connection, or with the certificate once TLS is up. */
-export interface Rights {
+/** What a requestor may do and see; comes with the connection, or with the certificate once TLS is up. */
+export interface Rights extends Scope {
   readonly active: boolean
   readonly bulk: boolean
   /** Option codes never sent, though asked for (RFC 7724 section 8.2, RFC 7653 section 9.3). */
   readonly withhold: ReadonlySet<number>
-  /** Shows only bindings relayed by one of these relay-ids; empty = all. */
-  readonly relayIds: readonly Uint8Array[]
   /** Seconds of silence before a keepalive; 0 = `limits.activeIdleSeconds`. */
   readonly keepaliveSeconds: number
   /** DHCPv4: `empty-active` is a DHCPLEASEACTIVE without address, for equipment that expects it. */

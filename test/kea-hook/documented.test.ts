@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { parameters } from '../../sidecar/config.ts'
+import { parameters } from '../../sidecar/config-parameters.ts'
 import { packageRoot } from '../support/package-root.ts'
 
 const read = (file: string) => readFileSync(join(packageRoot, 'kea-hook', file), 'utf8')

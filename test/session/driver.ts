@@ -65,7 +65,9 @@ export const allRights: Rights = {
   active: true,
   bulk: true,
   withhold: new Set(),
+  subnets: [],
   relayIds: [],
+  remoteIds: [],
   keepaliveSeconds: 0,
   keepaliveForm: 'status',
 }

@@ -1,5 +1,5 @@
 /** The tables of sidecar/README.md, as the code has them. */
-import { parameters } from '../../sidecar/config.ts'
+import { parameters } from '../../sidecar/config-parameters.ts'
 import { daemonFlags, exitCodes } from '../../sidecar/daemon-flags.ts'
 import { errorTable } from '../../sidecar/errors.ts'
 import { logLines } from '../../sidecar/log.ts'

@@ -21,10 +21,12 @@ constexpr std::int64_t kMaxPort = 65535;
 constexpr std::int64_t kMaxTimer = 2147483;  // Kea's own bound: milliseconds in a signed 32-bit number
 constexpr std::int64_t kTenYears = 10LL * 366 * 86400;
 constexpr std::size_t kMaxRequesters = 10000;
+constexpr std::size_t kMaxList = 10000;  // values of a list within an entry
+constexpr std::int64_t kMaxSubnetId = 0xfffffffeLL;
 constexpr std::size_t kMaxText = 4096;
 constexpr std::size_t kMaxEndpoint = 100;  // sun_path has 108 octets, and "-sync" comes on top
 
-enum class Type { boolean, integer, text, choice, addresses, codes, octets, network, name, queries };
+enum class Type { boolean, integer, text, choice, addresses, codes, octets, subnets, network, name, queries };
 
 // One parameter. Everything about it is here, and only here; a test holds the README's table to it.
 struct Row {
@@ -62,7 +64,9 @@ const std::vector<Row> kRequester = {
     {"address", Type::network, ""},
     {"certificate", Type::name, ""},
     {"queries", Type::queries, "[ \"active\", \"bulk\" ]"},
+    {"subnets", Type::subnets, "[ ]"},
     {"relay-ids", Type::octets, "[ ]"},
+    {"remote-ids", Type::octets, "[ ]"},
     {"withhold-options", Type::codes, "[ ]"},
     {"max-connections", Type::integer, "0", 0, 65535},
 };
@@ -267,6 +271,12 @@ private:
                     refuse(at, text, "hexadecimal octets, or text in single quotes, are wanted");
                 }
             });
+        case Type::subnets:
+            return eachOf(place, given, [this](const std::string& at, const ConstElementPtr& id) {
+                if (id->getType() != Element::integer || id->intValue() < 1 || id->intValue() > kMaxSubnetId) {
+                    refuse(at, id, "the id of a subnet, 1 or more, is wanted");
+                }
+            });
         case Type::queries:
             return eachOf(place, given, [this](const std::string& at, const ConstElementPtr& kind) {
                 if (kind->getType() != Element::string || !isWord(kind->stringValue(), "active bulk")) {
@@ -382,6 +392,10 @@ private:
                            const std::function<void(const std::string&, const ConstElementPtr&)>& check) {
         if (list->getType() != Element::list) {
             refuse(place, list, "a list is wanted");
+            return Element::createList();
+        }
+        if (list->listValue().size() > kMaxList) {
+            refuse(place, list, "more than " + std::to_string(kMaxList) + " entries");
             return Element::createList();
         }
         std::size_t i = 0;
