@@ -27,7 +27,7 @@ export class App {
     this.#memoryCheck.unref()
   }
 
-  /** @throws SidecarError or StoreError with a sentence for the operator; nothing is left open then */
+  /** @throws SidecarError with a sentence for the operator; nothing is left open then */
   static async start(settings: DaemonSettings, log: Log): Promise<App> {
     prepareStateDir(settings.stateDir)
     const families: FamilyRuntime[] = []

@@ -121,7 +121,12 @@ export const parameters: readonly Parameter[] = [
   row('tls.cert-file', 'string', '-', 'Certificate of this server.'),
   row('tls.key-file', 'string', '-', 'Its private key, readable by the sidecar only.'),
   row('history.retention', 'integer', '604800', 'Seconds that an ended binding is remembered.'),
-  row('history.max-ended', 'integer', '1000000', 'Ended bindings remembered at most.'),
+  row(
+    'history.max-ended',
+    'integer',
+    '1000000',
+    'Ended bindings remembered at most. With more of them history is shorter than `history.retention`, which the log says as `index.cut-short`.',
+  ),
   row('capture-options', 'list', 'by family', 'Client options kept with a binding.'),
 ]
 

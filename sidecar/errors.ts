@@ -11,6 +11,19 @@ export const errorTable = {
   ALQ_FEED_CONTRACT: 'feed {endpoint} speaks contract version {version}, not {supported}',
   ALQ_FEED_FAMILY: 'feed {endpoint} is of DHCPv{found}, not of DHCPv{wanted}',
   ALQ_FEED_DECODE: 'a message of feed {endpoint} cannot be read: {reason}',
+  ALQ_STORE_LOCKED:
+    'store {path} is in use by another process: only one kea-leasequery can serve from it. Stop the other one, or give this one a --state-dir of its own',
+  ALQ_STORE_OPEN:
+    'store {path} cannot be opened: {reason}. Check that the directory exists, belongs to this user and has room',
+  ALQ_STORE_DAMAGED:
+    'store {path} cannot be trusted: {reason}. Start with --rebuild to drop it and read all leases from Kea anew; requestors then get DataMissing for older start times',
+  ALQ_STORE_VERSION:
+    'store {path} is of format {found}, written by a newer kea-leasequery; this one reads up to {supported}. Install the newer one again, or start with --rebuild to read all leases from Kea anew',
+  ALQ_STORE_FAMILY:
+    'store {path} holds DHCPv{found} bindings, but is opened for DHCPv{wanted}: check the --state-dir of both',
+  ALQ_STORE_WRITE:
+    'store {path} cannot be written: {reason}. Bindings are served from memory and writing is tried again; check the room and health of the disk',
+  ALQ_STORE_CLOSED: 'store {path} is closed',
   ALQ_LISTEN: 'cannot listen on {address} port {port}: {reason}',
   ALQ_TLS_MISSING:
     'tls.mode is required, but {parameter} is not given: nothing is served until it is, or tls.mode is set to off',

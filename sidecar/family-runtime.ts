@@ -8,6 +8,7 @@ import type { Hello } from './feed/events.ts'
 import { FeedFollower } from './feed/feed-follower.ts'
 import type { FeedNote } from './feed/notes.ts'
 import type { Log } from './log.ts'
+import { PruningLog } from './pruning-log.ts'
 import { RequestorService } from './server/requestor-service.ts'
 import { ServiceMemory } from './server/service-memory.ts'
 import type { TlsPlaces } from './server/tls-files.ts'
@@ -32,8 +33,6 @@ export interface FamilyOptions {
 }
 
 const TICK_MS = 1_000
-/** Least time between two lines about pruning. */
-const PRUNED_LINE_MS = 60_000
 
 export class FamilyRuntime {
   readonly family: Family
@@ -44,8 +43,7 @@ export class FamilyRuntime {
   readonly #endpoint: string
   #tick: NodeJS.Timeout | undefined
   #stopped = false
-  #pruned = 0
-  #prunedLineAt = Number.NEGATIVE_INFINITY
+  readonly #pruning: PruningLog
   #alarms = new Map<string, string>()
 
   private constructor(store: Store, memory: ServiceMemory, options: FamilyOptions, log: Log) {
@@ -53,6 +51,7 @@ export class FamilyRuntime {
     this.family = family
     this.store = store
     this.#log = log
+    this.#pruning = new PruningLog(log)
     this.#endpoint = endpoint
     const dialect = shareFrames(family === 4 ? dialect4 : dialect6)
     this.service = new RequestorService({
@@ -91,7 +90,7 @@ export class FamilyRuntime {
 
   /**
    * Opens the store. Nothing is followed or served before {@link run}.
-   * @throws StoreError with a sentence for the operator
+   * @throws SidecarError with a sentence for the operator
    */
   static async open(options: FamilyOptions): Promise<FamilyRuntime> {
     const { family, stateDir } = options
@@ -130,7 +129,7 @@ export class FamilyRuntime {
     this.#tick = setInterval(() => this.#eachSecond(), TICK_MS)
   }
 
-  /** Tells Active requestors, stops following, writes everything. @throws StoreError where the disk fails */
+  /** Tells Active requestors, stops following, writes everything. @throws SidecarError where the disk fails */
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
@@ -148,21 +147,24 @@ export class FamilyRuntime {
 
   #prune(): void {
     if (this.#stopped) return
-    const count = this.store.prune(this.store.clock.now())
-    this.#pruned += count
+    const { store } = this
+    const now = store.clock.now()
+    const count = store.prune(now)
+    this.#pruning.pruned(count)
     // Each call does a bounded piece; what is left must not wait for the next second.
     if (count > 0) setImmediate(() => this.#prune())
-    const now = performance.now()
-    if (this.#pruned > 0 && count === 0 && now - this.#prunedLineAt >= PRUNED_LINE_MS) {
-      this.#log.indexPruned({ count: this.#pruned, horizon: this.store.horizon ?? 0 })
-      this.#pruned = 0
-      this.#prunedLineAt = now
+    else if (store.horizon !== undefined) {
+      const { problem } = this.#pruning
+      this.#pruning.tell(store.horizon, store.retention, now, performance.now())
+      if (this.#pruning.problem !== problem) this.#report()
     }
   }
 
   #report(): void {
     if (this.#stopped) return
     const problems = [...this.service.problems]
+    const { problem } = this.#pruning
+    if (problem !== undefined) problems.push({ parameter: 'history.max-ended', text: problem })
     for (const text of this.#alarms.values()) problems.push({ parameter: '', text })
     this.follower.report({ requestors: this.service.connections, problems })
   }
@@ -222,10 +224,8 @@ export class FamilyRuntime {
         break
       }
       case 'pruned-by-count':
-        log.storeAlarm({
-          reason: `more than history.max-ended (${alarm.maxEnded}) bindings have ended within history.retention: the oldest are forgotten early`,
-        })
-        break
+        this.#pruning.cutShort()
+        return
       case 'incomplete-after-power-loss':
         log.storeAlarm({
           reason: `store ${alarm.path} is incomplete after a power loss: all leases are read from Kea, older start times get DataMissing`,

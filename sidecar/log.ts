@@ -343,6 +343,13 @@ export const logLines = {
     'Ended bindings older than history.retention, or beyond history.max-ended, were forgotten; start times before `horizon` get DataMissing.',
     (f) => `${f.count} ended bindings forgotten, history reaches back to ${f.horizon}`,
   ),
+  historyCut: line<{ maxEnded: number; horizon: number; seconds: number; retention: number }>(
+    'error',
+    'index.cut-short',
+    'More bindings ended within history.retention than history.max-ended keeps: the oldest ends were forgotten early, and history begins at `horizon`. Requestors that come back with an older start time get DataMissing. Raise history.max-ended (some 500 octets of memory each). Told at most each ten minutes while it goes on.',
+    (f) =>
+      `more than history.max-ended (${f.maxEnded}) bindings have ended: history reaches back ${f.seconds} s instead of ${f.retention}`,
+  ),
 } as const
 
 type Lines = typeof logLines

@@ -5,6 +5,7 @@
 // round's begin is written by the batch that has got round, when every change it covers is on disk; until then the
 // earlier position stands, whose events, read again, are merely applied once more.
 
+import { reasonOf, SidecarError } from '../errors.ts'
 import { Flag, Word } from './binding-table.ts'
 import type { LogicalClock } from './clock.ts'
 import type { Level, LevelOperation } from './level.ts'
@@ -22,7 +23,6 @@ import {
   sealOf,
 } from './record.ts'
 import type { FeedPosition } from './store.ts'
-import { StoreError } from './store-error.ts'
 
 export const NEVER_FOLLOWED: FeedPosition = { epoch: '', seq: 0, walkPending: true }
 
@@ -35,7 +35,7 @@ export interface DiskOptions {
   /** What is on disk. */
   readonly committed: StoreState
   readonly blobs: Map<string, Buffer>
-  readonly onFailed: (error: StoreError, attempt: number) => void
+  readonly onFailed: (error: SidecarError, attempt: number) => void
   readonly onRecovered: () => void
   /** Records in a batch. */
   readonly batchRecords?: number | undefined
@@ -74,7 +74,7 @@ interface Round {
 interface Waiter {
   readonly moment: number
   readonly resolve: () => void
-  readonly reject: (error: StoreError) => void
+  readonly reject: (error: SidecarError) => void
 }
 
 export class Disk {
@@ -144,7 +144,7 @@ export class Disk {
 
   flush(): Promise<void> {
     if (this.#closing === 'gone') {
-      return Promise.reject(new StoreError('ALQ_STORE_CLOSED', this.#options.path, 'is closed'))
+      return Promise.reject(new SidecarError('ALQ_STORE_CLOSED', { path: this.#options.path }))
     }
     return new Promise((resolve, reject) => {
       this.#waiters.push({ moment: ++this.#moment, resolve, reject })
@@ -325,12 +325,9 @@ export class Disk {
   /** After an error nobody knows what LevelDB's log holds: it is opened anew and asked, before anything else is written. */
   async #recover(batch: Batch, cause: unknown): Promise<void> {
     const { path, onFailed, clock } = this.#options
-    let error = new StoreError(
-      'ALQ_STORE_WRITE',
-      path,
-      `cannot be written (${reason(cause)}); bindings are served from memory and writing is tried again. Check the disk's room and health`,
-      { cause },
-    )
+    const failure = (reason: string, cause: unknown): SidecarError =>
+      new SidecarError('ALQ_STORE_WRITE', { path, reason }, { cause })
+    let error = failure(reasonOf(cause), cause)
     for (;;) {
       this.#attempt++
       clock.diskFails = true
@@ -346,12 +343,7 @@ export class Disk {
         await this.#reconcile(batch)
         return
       } catch (again) {
-        error = new StoreError(
-          'ALQ_STORE_WRITE',
-          path,
-          `cannot be opened again after a failed write (${reason(again)}); bindings are served from memory. Check the disk's room and health`,
-          { cause: again },
-        )
+        error = failure(`it cannot be opened again after a failed write (${reasonOf(again)})`, again)
       }
     }
   }
@@ -436,8 +428,4 @@ export class Disk {
 
 function modulo32(value: number): number {
   return ((value % 0x1_0000_0000) + 0x1_0000_0000) % 0x1_0000_0000
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -2,16 +2,16 @@
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { reasonOf, SidecarError } from '../errors.ts'
 import { AHEAD, inParts, type PackedValues, packValues } from './packed-values.ts'
 import { valuesByThread } from './reader-thread.ts'
-import { damaged, StoreError } from './store-error.ts'
 
 export type LevelOperation =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
   | { readonly type: 'del'; readonly key: Buffer }
 
 export interface Level {
-  /** @throws StoreError where the database is locked, damaged or cannot be opened. */
+  /** @throws SidecarError where the database is locked, damaged or cannot be opened. */
   open(): Promise<void>
   close(): Promise<void>
   /** All of it or nothing; `sync`: on the disk itself, not only with the operating system. */
@@ -81,7 +81,7 @@ export function classicLevel(path: string): Level {
   }
 
   function opened(): ClassicLevel<Buffer, Buffer> {
-    if (database === undefined) throw new StoreError('ALQ_STORE_CLOSED', path, 'is not open')
+    if (database === undefined) throw new SidecarError('ALQ_STORE_CLOSED', { path })
     return database
   }
 
@@ -130,29 +130,28 @@ export function classicLevel(path: string): Level {
   }
 }
 
-function unreadable(path: string, error: unknown): StoreError {
-  return damaged(path, 'a part of the database cannot be read', error)
-}
-
-function locked(path: string, cause?: unknown): StoreError {
-  return new StoreError(
-    'ALQ_STORE_LOCKED',
-    path,
-    'is in use by another process; only one kea-leasequery can serve from it. Stop the other one, or give this one a --state-dir of its own',
-    { cause },
+function unreadable(path: string, cause: unknown): SidecarError {
+  return new SidecarError(
+    'ALQ_STORE_DAMAGED',
+    { path, reason: 'a part of the database cannot be read' },
+    { cause: cause },
   )
 }
 
-function openError(path: string, error: unknown): StoreError {
+function locked(path: string, cause?: unknown): SidecarError {
+  return new SidecarError('ALQ_STORE_LOCKED', { path }, { cause })
+}
+
+function openError(path: string, error: unknown): SidecarError {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause
   if (cause?.code === 'LEVEL_LOCKED') return locked(path, error)
   if (cause?.code === 'LEVEL_CORRUPTION') {
-    return damaged(path, `the database is damaged (${cause.message})`, error)
+    return new SidecarError(
+      'ALQ_STORE_DAMAGED',
+      { path, reason: `the database is damaged (${cause.message})` },
+      { cause: error },
+    )
   }
-  return new StoreError(
-    'ALQ_STORE_OPEN',
-    path,
-    `cannot be opened (${cause?.message ?? String(error)}); check that the directory exists, belongs to this user and has room`,
-    { cause: error },
-  )
+  const reason = cause?.message ?? reasonOf(error)
+  return new SidecarError('ALQ_STORE_OPEN', { path, reason }, { cause: error })
 }

@@ -1,5 +1,6 @@
 // Reads a store from the disk into memory and rebuilds every index.
 import type { Family } from '../binding.ts'
+import { SidecarError } from '../errors.ts'
 import { Word } from './binding-table.ts'
 import type { Level } from './level.ts'
 import type { Memory } from './memory.ts'
@@ -17,7 +18,6 @@ import {
   sealOf,
 } from './record.ts'
 import { SortedRuns } from './sorted-runs.ts'
-import { damaged } from './store-error.ts'
 
 export interface Loaded {
   /** Undefined: the database is new. */
@@ -27,12 +27,13 @@ export interface Loaded {
   readonly differs: { readonly records: number; readonly checksum: number } | undefined
 }
 
-/** @throws StoreError where an entry is damaged, or of another family or a newer version. */
+/** @throws SidecarError where an entry is damaged, or of another family or a newer version. */
 export async function load(level: Level, path: string, family: Family, memory: Memory): Promise<Loaded> {
+  const damaged = (reason: string): SidecarError => new SidecarError('ALQ_STORE_DAMAGED', { path, reason })
   const value = await level.read(STATE_KEY)
   if (value === undefined) {
     for await (const entries of level.entries(...EVERYTHING)) {
-      if (entries.length > 0) throw damaged(path, 'the state is missing')
+      if (entries.length > 0) throw damaged('the state is missing')
     }
     return { state: undefined, blobs: new Map(), differs: undefined }
   }
@@ -48,7 +49,7 @@ export async function load(level: Level, path: string, family: Family, memory: M
       const ordinal = decodeRecord(table, path, octets, i === 0 ? 0 : ends[i - 1]!, ends[i]!)
       // In the order of their keys, without reading these: a record under another one's key would stand out of it.
       if (last !== 0 && !inOrder(table, last, ordinal)) {
-        throw damaged(path, `the record of change ${table.changeNumber(ordinal)} belongs elsewhere`)
+        throw damaged(`the record of change ${table.changeNumber(ordinal)} belongs elsewhere`)
       }
       last = ordinal
       if (memory.adopt(ordinal)) runs.add(table.changeNumber(ordinal), ordinal)
@@ -60,7 +61,7 @@ export async function load(level: Level, path: string, family: Family, memory: M
   let at = 0
   await runs.merge((number, ordinal) => {
     if (number <= memory.index.newest || table.changedAt(ordinal) < at) {
-      throw damaged(path, `change ${number} does not follow the one before it`)
+      throw damaged(`change ${number} does not follow the one before it`)
     }
     at = table.changedAt(ordinal)
     memory.index.append(number, ordinal)

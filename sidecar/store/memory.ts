@@ -16,13 +16,7 @@ import { sameSelectors, selectorKey } from './indexes.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { LinearHash } from './linear-hash.ts'
 import { OrdinalList } from './ordinals.ts'
-import {
-  DEFAULT_RETENTION,
-  horizonAfter,
-  type PruneReason,
-  pruneReason,
-  type Retention,
-} from './retention.ts'
+import { DEFAULT_RETENTION, horizonAfter, pruneReason, type Retention } from './retention.ts'
 import { ALL_CHAINS, CLIENT_CHAIN, SelectorChains } from './selector-chains.ts'
 import type { BulkScan, BulkScanOptions, BulkSelector, Change, ChangeBatch } from './store.ts'
 import { Unwritten } from './unwritten.ts'
@@ -38,7 +32,7 @@ const OVERDUE_FOUND = 4096
 
 export interface MemoryOptions {
   readonly retention?: Partial<Retention> | undefined
-  /** The first end in a row of them was pruned for the number of ends, not for its age. */
+  /** A call of prune() has taken ends for their number, not for their age: the horizon has moved before its time. */
   readonly onPrunedByCount?: (() => void) | undefined
   readonly hash?: KeyedHash
 }
@@ -65,7 +59,6 @@ export class Memory {
   #horizon: LogicalSeconds | undefined
   #horizonFloor: LogicalSeconds = 0
   #pruneFrom: ChangeNumber = 0
-  #lastPrune: PruneReason | undefined
   /** Bindings from here up to {@link #unchainedEnd} may be in the chain of their client alone. */
   #unchained = 1
   #unchainedEnd = 0
@@ -270,17 +263,19 @@ export class Memory {
       candidates.push(ordinal)
     })
     let dropped = 0
+    let isEarly = false
+    let isDone = false
     for (const ordinal of candidates) {
       const at = table.changedAt(ordinal)
       const reason = pruneReason(this.#retention, now, at, this.ended)
-      if (reason === undefined) return dropped
+      isDone = reason === undefined
+      if (isDone) break
       const number = table.changeNumber(ordinal)
       // What is active here can only come to an end further on: nothing up to this number will ever have to go.
       this.#pruneFrom = number
       const departure = table.isDeparture(ordinal)
       if (!departure && table.state(ordinal) === BindingState.active) continue
-      if (reason === 'count' && this.#lastPrune !== 'count') this.#onPrunedByCount()
-      this.#lastPrune = reason
+      isEarly ||= reason === 'count'
       if (departure) this.#removeDeparture(ordinal)
       else this.#removeBinding(ordinal)
       this.#prunedThrough = number
@@ -288,7 +283,8 @@ export class Memory {
       if (this.#horizon !== undefined) this.#horizon = Math.max(this.#horizon, this.#horizonFloor)
       dropped++
     }
-    this.#pruneFrom = Math.max(this.#pruneFrom, through)
+    if (!isDone) this.#pruneFrom = Math.max(this.#pruneFrom, through)
+    if (isEarly) this.#onPrunedByCount()
     return dropped
   }
 

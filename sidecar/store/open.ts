@@ -10,6 +10,7 @@ import type {
   LogicalSeconds,
   UnixSeconds,
 } from '../binding.ts'
+import { reasonOf, SidecarError } from '../errors.ts'
 import { type ClockStep, LogicalClock } from './clock.ts'
 import { Disk, NEVER_FOLLOWED } from './disk.ts'
 import { classicLevel, type Level } from './level.ts'
@@ -25,18 +26,17 @@ import type {
   ChangeBatch,
   FeedPosition,
 } from './store.ts'
-import { damaged, StoreError } from './store-error.ts'
 import type { BindingView } from './view.ts'
 
 /** What the operator should hear of. */
 export type StoreAlarm =
   /** Writing fails; the store serves from memory and goes on trying. */
-  | { readonly kind: 'write-failed'; readonly error: StoreError; readonly attempt: number }
+  | { readonly kind: 'write-failed'; readonly error: SidecarError; readonly attempt: number }
   | { readonly kind: 'write-recovered' }
   /** The wall clock was moved; L follows it forth at once, and waits for it where it went back. */
   | { readonly kind: 'clock-step'; readonly step: ClockStep }
-  /** More ends than retention allows by number: the horizon moves before its time. */
-  | { readonly kind: 'pruned-by-count'; readonly maxEnded: number }
+  /** More ends than retention allows by number: the horizon has moved before its time. Told by each prune() that did so. */
+  | { readonly kind: 'pruned-by-count' }
   /** After a power loss the disk was not as it should be; a walk has to put it right. */
   | { readonly kind: 'incomplete-after-power-loss'; readonly path: string }
 
@@ -94,7 +94,7 @@ const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id'
 
 /**
  * Opens or makes the store in `path`.
- * @throws StoreError with a sentence for the operator: locked, damaged, of another family, of a newer version.
+ * @throws SidecarError with a sentence for the operator: locked, damaged, of another family, of a newer version.
  */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { path, family, wall } = options
@@ -105,7 +105,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   if (options.level === undefined) await makeDirectory(path)
   const memory = new Memory(family, {
     retention: options.retention,
-    onPrunedByCount: () => alarm({ kind: 'pruned-by-count', maxEnded: memory.retention.maxEnded }),
+    onPrunedByCount: () => alarm({ kind: 'pruned-by-count' }),
   })
   if (options.rebuild === true) await level.restart()
   else await level.open()
@@ -116,7 +116,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     if (differs !== undefined && state !== undefined) {
       // Only a power loss may take writes back: LevelDB's log is with the operating system until then.
       if (wasClean || sameBoot) {
-        throw damaged(path, `records are missing or old (${differs.records} found, ${state.records} written)`)
+        const reason = `records are missing or old (${differs.records} found, ${state.records} written)`
+        throw new SidecarError('ALQ_STORE_DAMAGED', { path, reason })
       }
       alarm({ kind: 'incomplete-after-power-loss', path })
       memory.restore({ ...state, horizon: undefined })
@@ -338,7 +339,7 @@ export class Store implements BulkStore {
   }
 
   #mustBeOpen(): void {
-    if (this.#closed) throw new StoreError('ALQ_STORE_CLOSED', this.path, 'is closed')
+    if (this.#closed) throw new SidecarError('ALQ_STORE_CLOSED', { path: this.path })
   }
 }
 
@@ -371,12 +372,7 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o750 })
   } catch (cause) {
-    throw new StoreError(
-      'ALQ_STORE_OPEN',
-      path,
-      `cannot be made (${cause instanceof Error ? cause.message : cause})`,
-      { cause },
-    )
+    throw new SidecarError('ALQ_STORE_OPEN', { path, reason: reasonOf(cause) }, { cause })
   }
 }
 

@@ -6,9 +6,9 @@
 //   s           the store's state  version, checksum, JSON
 import { crc32 } from 'node:zlib'
 import type { ChangeNumber, Family, LogicalSeconds } from '../binding.ts'
+import { SidecarError } from '../errors.ts'
 import { type BindingTable, Flag, OCTETS_HEADER, Word } from './binding-table.ts'
 import type { FeedPosition } from './store.ts'
-import { damaged, StoreError } from './store-error.ts'
 
 export const FORMAT_VERSION = 1
 
@@ -81,7 +81,7 @@ export function checksumOf(record: Buffer): number {
 
 /**
  * Fills a fresh record of the table from what is on disk and returns its ordinal; not yet entered anywhere.
- * @throws StoreError where it is damaged, of another family or of another version.
+ * @throws SidecarError where it is damaged, of another family or of another version.
  */
 export function decodeRecord(
   table: BindingTable,
@@ -93,9 +93,9 @@ export function decodeRecord(
   const length = table.addressLength
   const end = to - 4
   checkVersion(path, to > from ? octets[from] : undefined)
-  const refuse = (what: string): StoreError => {
+  const refuse = (what: string): SidecarError => {
     const address = Buffer.from(octets.subarray(from + 2, Math.min(from + 2 + length, to))).toString('hex')
-    return damaged(path, `the record of address ${address} ${what}`)
+    return new SidecarError('ALQ_STORE_DAMAGED', { path, reason: `the record of address ${address} ${what}` })
   }
   if (to - from < OVERHEAD + length) throw refuse('is too short')
   const checksum = get32(octets, end)
@@ -160,11 +160,7 @@ export function decodeState(path: string, family: Family, value: Buffer): StoreS
   const text = unseal(path, 'the state', value).toString()
   const state = JSON.parse(text) as StoreState & { horizon: LogicalSeconds | null }
   if (state.family !== family) {
-    throw new StoreError(
-      'ALQ_STORE_FAMILY',
-      path,
-      `holds DHCPv${state.family} bindings, but is opened for DHCPv${family}; check the --state-dir of both`,
-    )
+    throw new SidecarError('ALQ_STORE_FAMILY', { path, found: state.family, wanted: family })
   }
   return { ...state, horizon: state.horizon ?? undefined }
 }
@@ -201,19 +197,16 @@ function seal(octets: Uint8Array): Buffer {
 function unseal(path: string, what: string, value: Buffer): Buffer {
   checkVersion(path, value[0])
   const octets = value.subarray(5)
-  if (value.length < 5 || crc32(octets) !== sealOf(value)) throw damaged(path, `${what} is damaged`)
+  if (value.length < 5 || crc32(octets) !== sealOf(value))
+    throw new SidecarError('ALQ_STORE_DAMAGED', { path, reason: `${what} is damaged` })
   return octets
 }
 
 function checkVersion(path: string, version: number | undefined): void {
-  if (version === undefined || version === 0) throw damaged(path, 'an entry without a format version')
+  if (version === undefined || version === 0)
+    throw new SidecarError('ALQ_STORE_DAMAGED', { path, reason: 'an entry has no format version' })
   if (version > FORMAT_VERSION) {
-    throw new StoreError(
-      'ALQ_STORE_VERSION',
-      path,
-      `is of format ${version}, written by a newer kea-leasequery; this one reads up to ${FORMAT_VERSION}. ` +
-        'Install the newer one again, or start with a rebuild to read all bindings from Kea anew',
-    )
+    throw new SidecarError('ALQ_STORE_VERSION', { path, found: version, supported: FORMAT_VERSION })
   }
 }
 

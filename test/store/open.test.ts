@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { SidecarError } from '../../sidecar/errors.ts'
 import { classicLevel } from '../../sidecar/store/level.ts'
 import { openStore, type Store } from '../../sidecar/store/open.ts'
 import { encodeState, STATE_KEY } from '../../sidecar/store/record.ts'
-import type { StoreError } from '../../sidecar/store/store-error.ts'
 import { addressOf, bindingOf, octets } from './support.ts'
 
 let directory: string
@@ -64,9 +64,9 @@ test('what was put is there after a restart, with position, horizon, blobs and d
 
 test('a second process is refused in one sentence', async () => {
   const store = await open('locked')
-  await assert.rejects(open('locked'), (error: StoreError) => {
+  await assert.rejects(open('locked'), (error: SidecarError) => {
     assert.equal(error.code, 'ALQ_STORE_LOCKED')
-    assert.match(error.message, /^store .*locked: is in use by another process/)
+    assert.match(error.message, /^store .*locked is in use by another process/)
     return true
   })
   await assert.rejects(open('locked', { rebuild: true }), { code: 'ALQ_STORE_LOCKED' })
@@ -147,7 +147,7 @@ test('a store so large that a thread reads it comes back whole, or is refused', 
 
 test('a path that cannot be a directory, or be written, is named', async () => {
   await writeFile(join(directory, 'file'), 'no directory')
-  await assert.rejects(open('file'), { code: 'ALQ_STORE_OPEN', message: /file: cannot be/ })
+  await assert.rejects(open('file'), { code: 'ALQ_STORE_OPEN', message: /file cannot be/ })
   await assert.rejects(open('file/below'), { code: 'ALQ_STORE_OPEN' })
 })
 
@@ -188,7 +188,7 @@ test('damaged files are refused or their damage is found, never served', async (
           served++
           await store.close()
         } catch (error) {
-          assert.match(String((error as StoreError).code), /^ALQ_STORE_(DAMAGED|OPEN)$/, String(error))
+          assert.match(String((error as SidecarError).code), /^ALQ_STORE_(DAMAGED|OPEN)$/, String(error))
           refused++
         }
         const rebuilt = await openStore({ path: copy, family: 4, wall, rebuild: true })
