@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { packagePath } from '../support/package-root.ts'
 import * as feed from './feed.ts'
 import * as publish from './publish.ts'
+import * as requestors from './requestors.ts'
 import type { BenchRow } from './row.ts'
 import * as serve from './serve.ts'
 import * as store from './store.ts'
@@ -23,6 +24,7 @@ const parts: Readonly<Record<string, Part>> = {
   feed: { what: 'events from the hook to the store, and walks', run: feed.run },
   store: { what: 'bindings in memory and on disk', run: store.run },
   serve: { what: 'a catch-up phase, from the change index to frames', run: serve.run },
+  requestors: { what: 'what requestors see of the daemon, over sockets', run: requestors.run },
 }
 
 const usage = `npm run bench -- [PART...] [--bindings N]

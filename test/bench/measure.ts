@@ -20,3 +20,13 @@ export function longestPause(): () => number {
     return longest
   }
 }
+
+/** @param share 0 to 1; the nearest value at or above it */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))]!
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5)
+}

@@ -47,7 +47,8 @@ export class Daemon {
     this.#output = ''
     this.#errors = ''
     const feeds = this.families.flatMap((family) => ['--feed', `dhcp${family}=${this.endpoint(family)}`])
-    const argv = [...feeds, '--state-dir', this.stateDir, '--log-level', 'debug', ...this.flags, ...more]
+    const level = more.includes('--log-level') ? [] : ['--log-level', 'debug']
+    const argv = [...feeds, '--state-dir', this.stateDir, ...level, ...this.flags, ...more]
     const child = spawn(process.execPath, ['--enable-source-maps', compiled('sidecar/main.ts'), ...argv], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
