@@ -49,6 +49,12 @@ export const parameters: readonly Parameter[] = [
     'Option codes never sent to it, nor accepted from it as a query key; 82 (DHCPv4) and 47 (DHCPv6) are all relay data.',
   ),
   row(
+    'requesters[].relay-data-always',
+    'boolean',
+    'false',
+    'Sends it relay data (option 82, OPTION_LQ_RELAY_DATA) even where it does not ask for any.',
+  ),
+  row(
     'requesters[].max-connections',
     'integer',
     '0',
@@ -104,6 +110,12 @@ export const parameters: readonly Parameter[] = [
     'integer',
     '60',
     'Seconds of silence before a keepalive (ACTIVE_LQ_IDLE_TIMEOUT).',
+  ),
+  row(
+    'advanced.active-query-max-lag',
+    'integer',
+    '3600',
+    'Seconds that a requestor which has caught up may lag behind the changes before its query ends; 0 = no limit.',
   ),
   row(
     'advanced.max-feed-silence',

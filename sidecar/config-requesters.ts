@@ -26,6 +26,8 @@ export interface Requester extends Scope {
   readonly queries: readonly QueryKind[]
   /** Options never sent to this requestor. */
   readonly withholdOptions: readonly number[]
+  /** Relay data is sent though it is not asked for. */
+  readonly relayDataAlways: boolean
   /** Connections this entry may have at once; 0 = only the listener's limit. */
   readonly maxConnections: number
   /** Seconds of silence before a keepalive; 0 = `advanced.active-query-idle-timeout`. */
@@ -50,6 +52,7 @@ function unlimited(place: string): Requester {
     queries: queryKinds,
     ...EVERYTHING,
     withholdOptions: [],
+    relayDataAlways: false,
     maxConnections: 0,
     keepaliveInterval: 0,
     keepaliveForm: 'status',
@@ -65,6 +68,7 @@ function readRequesterMap(entry: unknown, place: string, family: Family): Reques
     'relay-ids',
     'remote-ids',
     'withhold-options',
+    'relay-data-always',
     'max-connections',
     'keepalive',
   ])
@@ -81,6 +85,7 @@ function readRequesterMap(entry: unknown, place: string, family: Family): Reques
     queries: readQueries(map),
     ...readScope(map),
     withholdOptions: readOptionCodes(map, 'withhold-options', family),
+    relayDataAlways: map.boolean('relay-data-always', false),
     maxConnections: map.integer('max-connections', 0, 0, 65535),
     keepaliveInterval: keepalive.integer('interval', 0, 0, MAX_TIMER_SECONDS),
     keepaliveForm: readKeepaliveForm(keepalive, family),

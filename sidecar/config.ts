@@ -25,6 +25,8 @@ export interface ServiceConfig {
   readonly activeSendSeconds: number
   /** Seconds without a message before a keepalive is sent (ACTIVE_LQ_IDLE_TIMEOUT). */
   readonly activeIdleSeconds: number
+  /** Seconds that a requestor which has caught up may lag behind the changes; 0 = no limit. */
+  readonly activeLagSeconds: number
   /** Seconds after the last heartbeat of the hook at which Active connections end. */
   readonly feedSilenceSeconds: number
   readonly tls: {
@@ -77,6 +79,7 @@ export function parseService(json: string, family: Family): ServiceConfig {
     'max-requester-idle-time',
     'active-query-send-timeout',
     'active-query-idle-timeout',
+    'active-query-max-lag',
     'max-feed-silence',
   ])
   const tls = service.map('tls', ['mode', 'trust-anchor', 'cert-file', 'key-file'])
@@ -93,6 +96,7 @@ export function parseService(json: string, family: Family): ServiceConfig {
     idleSeconds: advanced.integer('max-requester-idle-time', 300, 1, MAX_TIMER_SECONDS),
     activeSendSeconds: advanced.integer('active-query-send-timeout', 120, 1, MAX_TIMER_SECONDS),
     activeIdleSeconds: advanced.integer('active-query-idle-timeout', 60, 1, MAX_TIMER_SECONDS),
+    activeLagSeconds: advanced.integer('active-query-max-lag', 3600, 0, MAX_TIMER_SECONDS),
     feedSilenceSeconds: advanced.integer('max-feed-silence', 120, 2, MAX_TIMER_SECONDS),
     tls: {
       mode: tls.oneOf('mode', 'required', ['required', 'off'] as const),

@@ -83,6 +83,13 @@ export const logLines = {
     () => 'tls.mode is off: requestors are served without TLS',
   ),
 
+  configShortTimer: line<{ parameter: string; seconds: number; least: number }>(
+    'warn',
+    'config.short-timer',
+    'A time-out is shorter than the default of the RFCs, which they say it should not be. It is used all the same.',
+    (f) => `${f.parameter} is ${f.seconds} s; the RFCs advise against less than ${f.least} s`,
+  ),
+
   tlsLoaded: line<{ path: string; authorities: number; until: string }>(
     'info',
     'tls.loaded',

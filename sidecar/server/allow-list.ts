@@ -65,6 +65,7 @@ export function sameRights(a: Requester, b: Requester): boolean {
       texts(requester.relayIds),
       texts(requester.remoteIds),
       [...requester.withholdOptions].sort(),
+      requester.relayDataAlways,
       requester.keepaliveInterval,
       requester.keepaliveForm,
     ])

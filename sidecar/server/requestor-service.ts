@@ -10,6 +10,7 @@ import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { defaultLimits } from '../session/limits.ts'
 import type { ChangeBatch, Input, Moment, Rights, ScanQuery, SessionSettings } from '../session/session-io.ts'
+import { shortTimers } from '../short-timers.ts'
 import { type BulkStore, MAX_BULK_SCANS } from '../store/store.ts'
 import { parseAddress } from '../wire/address.ts'
 import { AllowList, type Peer, sameRights } from './allow-list.ts'
@@ -98,6 +99,8 @@ export class RequestorService implements ConnectionHost {
   #widened: Readonly<Record<string, LogicalSeconds>> = {}
   #topology: Topology = topologyOf([])
   #topologyKnown = false
+  /** By the very octets that were asked with: an active query asks of each change. */
+  #links = new WeakMap<Uint8Array, readonly number[]>()
   #configProblem: Problem | undefined
   #refusal: Problem | undefined
   #memoryProblem: Problem | undefined
@@ -159,6 +162,7 @@ export class RequestorService implements ConnectionHost {
   setTopology(topology: Topology): void {
     this.#topology = topology
     this.#topologyKnown = true
+    this.#links = new WeakMap()
     this.#reader.linkOf = topology.linkOf
   }
 
@@ -335,6 +339,7 @@ export class RequestorService implements ConnectionHost {
       active: config.active,
       bulk: config.bulk,
     })
+    for (const timer of shortTimers(config)) this.#log.configShortTimer(timer)
     this.#parts.onConfig?.(config)
     this.#tls.configure(config)
     this.#listen(config)
@@ -512,6 +517,7 @@ export class RequestorService implements ConnectionHost {
         dataSeconds: config.idleSeconds,
         activeSendSeconds: config.activeSendSeconds,
         activeIdleSeconds: config.activeIdleSeconds,
+        activeLagSeconds: config.activeLagSeconds,
         maxBulkQueries: config.maxConcurrentQueries === 0 ? NO_LIMIT : config.maxConcurrentQueries,
       },
       rights: rightsOf(requester),
@@ -520,8 +526,7 @@ export class RequestorService implements ConnectionHost {
         activeEnabled: config.active,
         bulkEnabled: config.bulk,
         timers: (subnetId) => this.#topology.timers(subnetId),
-        subnetsOfLink: (linkAddress) =>
-          this.#topologyKnown ? this.#topology.subnetsOfLink(linkAddress) : undefined,
+        subnetsOfLink: (linkAddress) => this.#subnetsOfLink(linkAddress),
         isOnLink: (address) => !this.#topologyKnown || this.#topology.isOnLink(address),
       },
       tls: { mode: config.tls.mode, ready: this.#tls.upgrader !== undefined },
@@ -540,6 +545,16 @@ export class RequestorService implements ConnectionHost {
     return own ? local : (usual ?? local)
   }
 
+  #subnetsOfLink(linkAddress: Uint8Array): readonly number[] | undefined {
+    if (!this.#topologyKnown) return undefined
+    let subnets = this.#links.get(linkAddress)
+    if (subnets === undefined) {
+      subnets = this.#topology.subnetsOfLink(linkAddress)
+      this.#links.set(linkAddress, subnets)
+    }
+    return subnets
+  }
+
   #statusChanged(): void {
     this.#parts.onStatus?.()
   }
@@ -551,6 +566,7 @@ const NOBODY: Requester = {
   queries: [],
   ...EVERYTHING,
   withholdOptions: [],
+  relayDataAlways: false,
   maxConnections: 0,
   keepaliveInterval: 0,
   keepaliveForm: 'status',
@@ -562,6 +578,7 @@ function rightsOf(requester: Requester): Rights {
     bulk: requester.queries.includes('bulk'),
     withhold: new Set(requester.withholdOptions),
     subnets: requester.subnets,
+    relayDataAlways: requester.relayDataAlways,
     relayIds: requester.relayIds,
     remoteIds: requester.remoteIds,
     keepaliveSeconds: requester.keepaliveInterval,

@@ -12,7 +12,8 @@ export function entryKey(requester: Requester): string {
 /** Entries of `after` that may speak for a requestor which saw less under `before`. */
 export function widenedEntries(before: readonly Requester[], after: readonly Requester[]): Set<string> {
   const widened = new Set<string>()
-  const narrow = before.filter(isNarrow)
+  const always = after.some((entry) => entry.relayDataAlways)
+  const narrow = before.filter((entry) => isNarrow(entry) || (always && !entry.relayDataAlways))
   if (narrow.length === 0) return widened
   for (const entry of after) {
     if (narrow.some((old) => mayShareRequestor(old, entry) && seesMore(old, entry)))
@@ -27,7 +28,11 @@ function seesMore(old: Requester, entry: Requester): boolean {
     const [was, is] = [valuesOf(old, kind), valuesOf(entry, kind)]
     return was.length > 0 && (is.length === 0 || is.some((value) => !was.includes(value)))
   })
-  return wider || old.withholdOptions.some((code) => !entry.withholdOptions.includes(code))
+  return (
+    wider ||
+    (entry.relayDataAlways && !old.relayDataAlways) ||
+    old.withholdOptions.some((code) => !entry.withholdOptions.includes(code))
+  )
 }
 
 const scopeKinds = ['subnets', 'relayIds', 'remoteIds'] as const

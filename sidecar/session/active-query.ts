@@ -51,6 +51,14 @@ export class ActiveCursor {
     return this.#until !== undefined
   }
 
+  /**
+   * Seconds since everything there was had been read, or since the change read last where it was not to the end: how far
+   * base-times are held back. In the catch-up phase 0: what is told then is old by its nature.
+   */
+  lag(now: LogicalSeconds): number {
+    return this.#until !== undefined ? 0 : now - this.#oldestUnsent
+  }
+
   /** Base-time of a message that tells no change, sent now. `atEnd`: the index was read to its end at this moment. */
   baseTime(now: LogicalSeconds, atEnd = false): LogicalSeconds {
     if (this.#until !== undefined) return now

@@ -5,7 +5,7 @@ import type { Message6 } from '../wire/v6/messages.ts'
 import { Code6 } from '../wire/v6/options.ts'
 import { vpnFault, windowFault } from './qualifiers.ts'
 import type { BulkQuery, Refusal, Request, TimeWindow } from './query.ts'
-import { queryTypes6, unspecified } from './query6.ts'
+import { linksUnknown, noLink, queryTypes6, unspecified } from './query6.ts'
 import type { Rights, Service } from './session-io.ts'
 
 export function parseBulk6(
@@ -55,11 +55,7 @@ export function parseBulk6(
   let subnets: readonly number[] | undefined
   if (!unspecified(linkAddress)) {
     subnets = service.subnetsOfLink?.(linkAddress)
-    if (subnets === undefined)
-      return refuse({
-        status: 'queryTerminated',
-        text: 'the links are not known yet: Kea has not been reached',
-      })
+    if (subnets === undefined) return refuse(linksUnknown)
     if (subnets.length === 0) return refuse(noLink)
   }
 
@@ -81,8 +77,6 @@ export function parseBulk6(
   }
   return { kind: 'bulk', query }
 }
-
-const noLink: Refusal = { status: 'notConfigured', text: 'on no link of this server' }
 
 function onLink(
   selects: (data: BindingData) => boolean,

@@ -121,8 +121,9 @@ export const dialect4: Dialect = {
 
   outcome(reply, outcome, text, baseTime) {
     const { xid } = reply.query
-    if (outcome === 'keepalive' && reply.rights.keepaliveForm === 'empty-active') {
-      const options = { ...firstReply(reply), baseTime }
+    const alive = outcome === 'keepalive' || outcome === 'accepted'
+    if (alive && reply.rights.keepaliveForm === 'empty-active') {
+      const options = { serverIdentifier: reply.service.identity, baseTime }
       return [encodeFrame4({ op: Op.reply, type: MessageType4.leaseActive, xid, options })]
     }
     return [
@@ -319,7 +320,11 @@ function bindingOptions(
   baseTime: LogicalSeconds,
   moment: Moment,
 ): Options4 {
-  const wants = (code: number): boolean => reply.query.requested.has(code) && !reply.rights.withhold.has(code)
+  const { rights } = reply
+  const wants = (code: number): boolean => reply.query.requested.has(code) && !rights.withhold.has(code)
+  const wantsRelayData =
+    wants(Code4.relayAgentInformation) ||
+    (rights.relayDataAlways && !rights.withhold.has(Code4.relayAgentInformation))
   const active = state === BindingState.active
   const expiry = expiryOf(data)
   // RFC 6926 section 8.3: any state with a time-out; of those that are no lease only a decline's probation has one.
@@ -351,8 +356,7 @@ function bindingOptions(
     dhcpState: wants(Code4.dhcpState) ? state : undefined,
     dataSource: wants(Code4.dataSource) && data.origin === Origin.partner ? DATA_SOURCE_REMOTE : undefined,
     clientIdentifier: wants(Code4.clientIdentifier) && data.clientId.length > 0 ? data.clientId : undefined,
-    relayAgentInformation:
-      wants(Code4.relayAgentInformation) && data.relay.length > 0 ? data.relay : undefined,
+    relayAgentInformation: wantsRelayData && data.relay.length > 0 ? data.relay : undefined,
     unknown: clientOptions(data, wants),
   }
 }

@@ -327,7 +327,7 @@ function describe(reply: ReplyContext, data: BindingData): ClientData6 {
   return {
     // peer-address(16), then the relay message.
     relayData:
-      wants(Code6.relayData) && data.relay.length > 16 && !relayHolds(data, reply.rights.withhold)
+      tellsRelayData(reply) && data.relay.length > 16 && !relayHolds(data, reply.rights.withhold)
         ? { peerAddress: data.relay.subarray(0, 16), message: data.relay.subarray(16) }
         : undefined,
     unknown: options.length > 0 ? options : undefined,
@@ -340,12 +340,17 @@ function relayHolds(data: BindingData, withheld: ReadonlySet<number>): boolean {
   return false
 }
 
+function tellsRelayData({ query, rights }: ReplyContext): boolean {
+  const asked = rights.relayDataAlways || query.requested.has(Code6.relayData)
+  return asked && !rights.withhold.has(Code6.relayData)
+}
+
 /** Whether relay data and options, as far as they are sent, would be the same for both. */
 function sameDescription(reply: ReplyContext, a: BindingData, b: BindingData): boolean {
+  if (tellsRelayData(reply) && !sameOctets(a.relay, b.relay)) return false
   for (const code of reply.query.requested) {
-    if (code === Code6.baseTime) continue
-    if (code === Code6.relayData ? !sameOctets(a.relay, b.relay) : !sameOctets(a.options, b.options))
-      return false
+    if (code === Code6.baseTime || code === Code6.relayData) continue
+    if (!sameOctets(a.options, b.options)) return false
   }
   return true
 }

@@ -17,6 +17,11 @@ export interface Limits {
   readonly activeSendSeconds: number
   /** ACTIVE_LQ_IDLE_TIMEOUT, seconds without a message before a keepalive (RFC 7724 section 7.4, RFC 7653 section 8.4). */
   readonly activeIdleSeconds: number
+  /**
+   * Seconds by which base-times may be held back after the catch-up phase, for changes that are still to be sent: a requestor
+   * that takes less than what changes would fall behind for ever, and believe old bindings. 0 = no limit.
+   */
+  readonly activeLagSeconds: number
   /** Seconds from the go-ahead to the end of the TLS handshake: keeps half-open handshakes from holding connections. */
   readonly tlsSeconds: number
   /** Seconds a requestor that was refused TLS may take to close before we do. */
@@ -44,6 +49,7 @@ export const defaultLimits: Limits = {
   dataSeconds: 300,
   activeSendSeconds: 120,
   activeIdleSeconds: 60,
+  activeLagSeconds: 3600,
   tlsSeconds: 30,
   refusedSeconds: 5,
   futureSeconds: 5,

@@ -60,6 +60,12 @@ export function parseActive6(
   return { kind: 'active', query }
 }
 
+export const noLink: Refusal = { status: 'notConfigured', text: 'on no link of this server' }
+export const linksUnknown: Refusal = {
+  status: 'queryTerminated',
+  text: 'the links are not known yet: Kea has not been reached',
+}
+
 /** The bindings an OPTION_LQ_QUERY asks for, or why it cannot be served. */
 function filterOf(query: LeaseQuery6, service: Service, rights: Rights): Selects | Refusal {
   const { queryType, linkAddress, options } = query
@@ -71,11 +77,12 @@ function filterOf(query: LeaseQuery6, service: Service, rights: Rights): Selects
   if (type.keys.some((code) => rights.withhold.has(code)))
     return { status: 'notAllowed', text: `query-type ${queryType} is not allowed to this requestor` }
   if (unspecified(linkAddress)) return wanted.selects
-  const subnets = service.subnetsOfLink?.(linkAddress) ?? []
-  if (subnets.length === 0)
-    return { status: 'notConfigured', text: 'link-address is on no link of this server' }
-  const onLink = new Set(subnets)
-  return (data) => onLink.has(data.subnetId) && wanted.selects(data)
+  const link = Uint8Array.from(linkAddress)
+  const subnets = service.subnetsOfLink?.(link)
+  if (subnets === undefined) return linksUnknown
+  if (subnets.length === 0) return noLink
+  // Asked of each change, since the configuration may change while the query lives.
+  return (data) => (service.subnetsOfLink!(link) ?? subnets).includes(data.subnetId) && wanted.selects(data)
 }
 
 /** A query-type with what it was given. */

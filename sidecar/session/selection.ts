@@ -33,6 +33,7 @@ export function viewOf(query: ActiveQuery, rights: Rights): string | undefined {
     // What is withheld decides whether relay data is told, which is no option that was asked for by itself.
     [...rights.withhold].sort(ascending),
     query.wantsBaseTime,
+    rights.relayDataAlways,
     query.requestorId.length, // takes room in the first message, and so decides how groups are cut
     [...rights.subnets].sort(ascending),
     rights.relayIds.map(textOf).sort(),

@@ -89,9 +89,11 @@ export interface Rights extends Scope {
   readonly bulk: boolean
   /** Option codes never sent, though asked for (RFC 7724 section 8.2, RFC 7653 section 9.3). */
   readonly withhold: ReadonlySet<number>
+  /** Relay data is sent though it is not asked for, for equipment that cannot ask. */
+  readonly relayDataAlways: boolean
   /** Seconds of silence before a keepalive; 0 = `limits.activeIdleSeconds`. */
   readonly keepaliveSeconds: number
-  /** DHCPv4: `empty-active` is a DHCPLEASEACTIVE without address, for equipment that expects it. */
+  /** DHCPv4: `empty-active` is a DHCPLEASEACTIVE about no address, for equipment that expects it. */
   readonly keepaliveForm: 'status' | 'empty-active'
 }
 

@@ -163,6 +163,7 @@ export class Session {
         break
       case 'progress':
         if (this.#blockedSince !== undefined) this.#blockedSince = moment.mono
+        this.#lagsTooFar(moment)
         break
       case 'deadline':
         this.#onDeadline(moment)
@@ -478,7 +479,19 @@ export class Session {
       if (keepaliveDue && run.messages === sent)
         this.#tell(run, 'keepalive', '', cursor.baseTime(moment.now, batch.atEnd), moment)
     }
-    this.#readOn()
+    if (!this.#lagsTooFar(moment)) this.#readOn()
+  }
+
+  /** A requestor that takes less than what changes is ended: it comes back where it was, or fills the gap with Bulk. */
+  #lagsTooFar(moment: Moment): boolean {
+    const { activeLagSeconds } = this.#settings.limits
+    if (this.#state.phase !== 'active' || !this.#behind || activeLagSeconds === 0) return false
+    const lag = this.#state.cursor.lag(moment.now)
+    if (lag <= activeLagSeconds) return false
+    const text = `it lags ${lag} s behind the changes, over the ${activeLagSeconds} s allowed`
+    this.#terminate(text, moment)
+    this.#close('terminated', text)
+    return true
   }
 
   #tellBatch(run: Run, cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): void {

@@ -73,6 +73,7 @@ function catchUp(family: Family, store: MemoryStore, sent: (frame: Uint8Array) =
         bulk: false,
         withhold: new Set(),
         subnets: [],
+        relayDataAlways: false,
         relayIds: [],
         remoteIds: [],
         keepaliveSeconds: 0,

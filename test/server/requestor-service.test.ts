@@ -408,13 +408,13 @@ test('RFC 7724 section 8.2: a requestor that stays blocked is closed after the s
 test('a slow requestor that keeps reading a little is not taken for blocked', async () => {
   await using service = new TestService(4)
     .walked()
-    .configure({ advanced: { 'active-query-enabled': true, 'active-query-send-timeout': 1 } })
+    .configure({ advanced: { 'active-query-enabled': true, 'active-query-send-timeout': 3 } })
   for (let i = 0; i < 60_000; i++) {
     service.memory.put(binding(`10.0.${i >> 8}.${i & 255}`, service.now), service.now)
   }
   const socket = await rawQuery(service, service.now)
   let received = 0
-  const until = performance.now() + 3500
+  const until = performance.now() + 4000
   socket.on('data', (data) => {
     received += data.length
     socket.pause()

@@ -148,6 +148,13 @@ describe('DHCPLEASEACTIVE and DHCPLEASEUNASSIGNED (RFC 6926 section 8.3, RFC 772
     assert.equal(options.leaseTime, 3553)
   })
 
+  it('sends relay data unasked to a requestor that cannot ask, unless it is withheld', () => {
+    const always = { relayDataAlways: true }
+    assert.deepEqual(told(worked, [51], { rights: always }).options.relayAgentInformation, worked.relay)
+    const withheld = { ...always, withhold: new Set([82]) }
+    assert.equal(told(worked, ALL, { rights: withheld }).options.relayAgentInformation, undefined)
+  })
+
   it('has neither associated-ip nor DHCPLEASEUNKNOWN, asked for or not (RFC 7724 section 7.4)', () => {
     const { options } = told({ ...worked, options: Uint8Array.from(option4(92, [1, 2, 3, 4])) }, [92, 90, 51])
     assert.deepEqual(options, { baseTime: START, leaseTime: 3553 })
@@ -295,11 +302,15 @@ describe('DHCPLEASEACTIVE and DHCPLEASEUNASSIGNED (RFC 6926 section 8.3, RFC 772
   })
 
   it('can keep alive with an empty DHCPLEASEACTIVE, for equipment that expects it', () => {
-    const driver = new Driver(dialect4, { rights: { keepaliveForm: 'empty-active' } }).receive(query())
-    driver.fresh()
+    const rights = { keepaliveForm: 'empty-active', keepaliveSeconds: 30 } as const
+    const driver = new Driver(dialect4, { rights }).receive(query(option4(55, ALL)))
     driver.pass(60)
-    const expected = message4(2, XID, [...option4(53, [13]), ...option4(152, u32(START + 60))])
-    assert.deepEqual(driver.fresh().map(toHex), [toHex(framed(expected))])
+    const at = (seconds: number): string =>
+      toHex(
+        framed(message4(2, XID, [...option4(53, [13]), ...SERVER, ...option4(152, u32(START + seconds))])),
+      )
+    // The first one says that the query was accepted.
+    assert.deepEqual(driver.fresh().map(toHex), [at(0), at(30), at(60)])
   })
 
   it('says nothing of a former holder: DHCPv4 speaks about addresses', () => {

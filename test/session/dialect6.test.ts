@@ -236,6 +236,23 @@ describe('LEASEQUERY-REPLY and LEASEQUERY-DATA (RFC 7653 sections 6.2.3 and 9.3,
     assert.equal(one({ relay }, undefined, { rights: { withhold: new Set([47]) } }).relayData, undefined)
   })
 
+  it('sends relay data unasked to a requestor that cannot ask, unless it is withheld', () => {
+    const always = { relayDataAlways: true }
+    assert.deepEqual(one({ relay }, asks(100), { rights: always }).relayData?.message, relay.subarray(16))
+    const withheld = { ...always, withhold: new Set([47]) }
+    assert.equal(one({ relay }, asks(100), { rights: withheld }).relayData, undefined)
+    // Then what relays added belongs to the description that companions share.
+    const other = dhcp6.relay(Uint8Array.of(1))
+    const messages = told(
+      [dhcp6.binding(1, 1, { relay }), dhcp6.binding(2, 1, { relay: other })],
+      asks(100),
+      {
+        rights: always,
+      },
+    )
+    assert.equal(messages.length, 2)
+  })
+
   it('sends captured options as asked for, and none that stands in for one of its own', () => {
     const options = Uint8Array.from([
       ...option6(39, [0, 1]),
@@ -393,7 +410,13 @@ describe('ACTIVELEASEQUERY that is not as it should be', () => {
     ['no client to look for', 'MalformedQuery', query(lqQuery(2))],
     ['no relay-id to look for', 'MalformedQuery', query(lqQuery(3))],
     ['no remote-id to look for', 'MalformedQuery', query(lqQuery(5))],
-    ['an unknown link', 'NotConfigured', query(lqQuery(4, [], LINK))],
+    [
+      'an unknown link',
+      'NotConfigured',
+      query(lqQuery(4, [], LINK)),
+      { service: { subnetsOfLink: () => [] } },
+    ],
+    ['a link, before Kea has said any', 'QueryTerminated', query(lqQuery(4, [], LINK))],
     ['a VPN', 'NotAllowed', query(option6(68, [1, 1]))],
     [
       'a query by what is withheld',
@@ -497,6 +520,22 @@ describe('ACTIVELEASEQUERY for some bindings only (RFC 7653 section 6.2.1)', () 
       const lqQuery = option6(44, [type, ...link, ...options])
       assert.deepEqual(names(told(bindings, lqQuery, setup)).flat(), seen)
     })
+
+  it('tells of a subnet that comes to the link while the query lives', () => {
+    let onLink = [7]
+    const driver = new Driver(dialect6, { service: { subnetsOfLink: () => onLink } })
+    driver.receive(query(option6(44, [4, ...LINK])))
+    driver.fresh()
+    const change = (n: number): string[][] => {
+      driver.index.put(dhcp6.binding(n, n, { subnetId: 8 }), START)
+      driver.grew()
+      driver.settle()
+      return names(driver.fresh().map((frame) => decodeMessage6(frame.subarray(2))))
+    }
+    assert.deepEqual(change(1), [])
+    onLink = [7, 8]
+    assert.deepEqual(change(2), [['2=3600']])
+  })
 
   it('tells of the end of what no longer fits', () => {
     const lqQuery = option6(44, [3, ...ANY_LINK, ...option6(53, [1])])

@@ -66,6 +66,7 @@ export const allRights: Rights = {
   bulk: true,
   withhold: new Set(),
   subnets: [],
+  relayDataAlways: false,
   relayIds: [],
   remoteIds: [],
   keepaliveSeconds: 0,

@@ -492,6 +492,67 @@ for (const family of families) {
     })
   })
 
+  describe(`Active Leasequery, DHCPv${family.family}: a requestor that takes less than what changes`, () => {
+    const limits = { batchChanges: 1, activeLagSeconds: 100 }
+
+    /** Each second a change comes, and every fourth second the requestor takes one message. */
+    function slow(seconds: number, changed: Partial<Setup['limits']> = {}) {
+      const parts = story(family, { limits: { ...limits, ...changed } })
+      const { driver, put, replies } = parts
+      driver.receive(family.query())
+      driver.reading = false
+      for (let n = 1; n <= seconds && driver.closed === undefined; n++) {
+        driver.time.pass(1)
+        put(n % 250, n % 250)
+        driver.grew()
+        if (n % 4 === 0) driver.take()
+        driver.answer()
+      }
+      return { driver, all: replies() }
+    }
+
+    it('is ended with QueryTerminated and its held base-time once the oldest unsent change is too old', () => {
+      const { driver, all } = slow(250)
+      const last = all.at(-1)!
+      assert.equal(last.status, 'QueryTerminated')
+      assert.equal(driver.closed?.reason, 'terminated')
+      assert.match(driver.closed!.text, /^it lags 10\d s behind the changes, over the 100 s allowed$/)
+      assert.equal(driver.notes.filter(({ event }) => event === 'query-terminated').length, 1)
+      // It comes back with the second of the last change that it was told, or of one before.
+      const told = all.filter(({ bindings }) => bindings.length > 0).length
+      assert.equal(last.baseTime, START + told)
+    })
+
+    it('goes on where there is no limit, and in the catch-up phase, where all is old', () => {
+      assert.equal(slow(250, { activeLagSeconds: 0 }).driver.closed, undefined)
+      const { driver, put, statuses } = story(family, { limits })
+      for (let n = 1; n <= 5; n++) put(n, n)
+      driver.time.pass(1000)
+      driver.receive(family.query(START))
+      assert.equal(statuses().at(-1), 'CatchUpComplete')
+      assert.equal(driver.session.phase, 'live')
+    })
+
+    it('is also found out while octets trickle', () => {
+      const { driver, put } = story(family, { limits })
+      driver.receive(family.query())
+      driver.reading = false
+      put(1, 1)
+      put(2, 2)
+      driver.grew()
+      driver.answer()
+      driver.take()
+      driver.answer()
+      driver.time.pass(101)
+      driver.tell({ type: 'progress' })
+      assert.equal(driver.session.phase, 'live', 'all that it is owed has been sent')
+      put(3, 3)
+      driver.grew()
+      driver.tell({ type: 'progress' })
+      assert.equal(driver.closed?.reason, 'terminated')
+    })
+  })
+
   describe(`Active Leasequery, DHCPv${family.family}: how it ends`, () => {
     it(`refuses a second query on the connection, ends the first, and closes (${rfc} section ${v4 ? '8.3' : '9.4'})`, () => {
       const { driver, replies } = story(family)

@@ -48,6 +48,7 @@ const std::vector<Row> kAdvanced = {
     {"max-requester-idle-time", Type::integer, "300", 1, kMaxTimer},
     {"active-query-send-timeout", Type::integer, "120", 1, kMaxTimer},
     {"active-query-idle-timeout", Type::integer, "60", 1, kMaxTimer},
+    {"active-query-max-lag", Type::integer, "3600", 0, kMaxTimer},
     {"max-feed-silence", Type::integer, "120", 2, kMaxTimer},
 };
 const std::vector<Row> kTls = {
@@ -68,6 +69,7 @@ const std::vector<Row> kRequester = {
     {"relay-ids", Type::octets, "[ ]"},
     {"remote-ids", Type::octets, "[ ]"},
     {"withhold-options", Type::codes, "[ ]"},
+    {"relay-data-always", Type::boolean, "false"},
     {"max-connections", Type::integer, "0", 0, 65535},
 };
 const std::vector<Row> kKeepalive = {
