@@ -312,7 +312,8 @@ export const logLines = {
     'info',
     'store.opened',
     'The bindings of the last run are in memory.',
-    (f) => `${f.count} bindings loaded from ${f.path} in ${f.seconds} s`,
+    (f) =>
+      `${f.count} bindings loaded from ${f.path} in ${f.seconds} s${f.clean ? '' : '; the last run had not ended in order'}`,
   ),
   storeWriteFailed: line<Failure>(
     'error',

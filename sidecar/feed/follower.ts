@@ -109,9 +109,18 @@ export class Follower {
 
   /** Something of the PUB socket. */
   message(message: FeedMessage, now: number): void {
+    const isNews = now - this.#frameAt >= this.#progress.settings.silentAfterMs
     this.#frameAt = now
-    const { epoch } = this.#progress
-    if (epoch === '') return // Hello says where to begin; what this was about comes again.
+    const { asker, epoch } = this.#progress
+    if (epoch === '') {
+      // Hello says where to begin; what this was about comes again. Kea is there now: after hours without it the next
+      // attempt would be minutes away.
+      if (isNews) {
+        asker.succeeded('hello')
+        asker.ask({ kind: 'hello' }, now)
+      }
+      return
+    }
     if (message.epoch !== epoch) {
       // A hook loaded anew, or a late message of one that is gone: epochs cannot be compared where Kea's clock has
       // stepped back, but the hook that answers now is the one that there is.

@@ -26,8 +26,8 @@ export interface LinkOptions {
  * memory that a sidecar busy with other things takes, at some 60 MB.
  */
 const WAITING_BATCHES = 1_000
-/** Questions that wait for a Kea that is down. */
-const WAITING_REQUESTS = 100
+/** Questions that wait for a Kea that is down: they are old when it comes, and it answers each. */
+const WAITING_REQUESTS = 4
 /** A larger message is none of ours. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 /** A full socket resolves hundreds of receives in one turn of the loop; requestors want their turn too. */

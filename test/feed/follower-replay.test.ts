@@ -222,6 +222,24 @@ describe('the horizon', () => {
   })
 })
 
+describe('a Kea that comes hours after the sidecar', () => {
+  it('is asked with its first heartbeat, however rarely it was asked in vain', () => {
+    const driver = new Driver()
+    for (let i = 0; i < 6 * 60; i++) driver.pass(60_000)
+    driver.requests = [] // All of them are too old to be answered.
+    driver.heartbeat()
+    driver.pass(1)
+    assert.deepEqual(
+      driver.requests.map(({ body }) => body.kind),
+      ['hello'],
+    )
+    driver.heartbeat()
+    assert.equal(driver.requests.length, 1, 'the next heartbeat does not ask again')
+    driver.settle()
+    assert.equal(driver.follower.status(driver.now).state, 'following')
+  })
+})
+
 describe('epochs', () => {
   it('that end bring a walk, and late messages of the old one change nothing', () => {
     const driver = inStep()

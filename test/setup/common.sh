@@ -86,7 +86,7 @@ missing_packages() {
 
 # What the build needs, and what the roots and the test network need beside it.
 build_packages=(g++ make cmake libzmq3-dev libprotozero-dev)
-laboratory_packages=(debootstrap debian-archive-keyring ca-certificates iproute2 mount openssl)
+laboratory_packages=(debootstrap debian-archive-keyring ca-certificates iproute2 mount openssl libfaketime)
 
 apt_install() {
   apt-get update || echo "apt-get update failed; trying with the package lists that are here"

@@ -40,6 +40,15 @@ export function fakeTimeLibrary(root: KeaRoot): string {
   return `${dirname(dirname(root.stockHooks))}/faketime/libfaketimeMT.so.1`
 }
 
+/** The same for a process outside the roots, such as the sidecar; the set-up installs it on the machine. */
+export function hostFakeTimeLibrary(): string {
+  const lib = '/usr/lib'
+  const file = 'faketime/libfaketimeMT.so.1'
+  const triplet = readdirSync(lib).find((name) => existsSync(join(lib, name, file)))
+  if (!triplet) throw new Error('libfaketime is not installed: `npm test`, as root, installs it')
+  return join(lib, triplet, file)
+}
+
 function describe(name: KeaRoot['name'], kea: KeaRoot['kea']): KeaRoot {
   const root = join(home, name)
   return {

@@ -29,6 +29,8 @@ export interface SidecarOptions {
   readonly side?: Side
   /** Environment in addition to ours. */
   readonly env?: NodeJS.ProcessEnv
+  /** Another build of the daemon; ours unless given. */
+  readonly program?: string
 }
 
 export class Sidecar {
@@ -71,12 +73,13 @@ export class Sidecar {
       flags = [],
       nodeFlags = [],
       side,
+      program: main = compiled('sidecar/main.ts'),
     } = this.#options
     const follow = families.flatMap((family) => [
       '--feed',
       `dhcp${family}=${feeds[family] ?? this.#lab.feedEndpoint(family)}`,
     ])
-    const program = [process.execPath, '--enable-source-maps', ...nodeFlags, compiled('sidecar/main.ts')]
+    const program = [process.execPath, '--enable-source-maps', ...nodeFlags, main]
     const command = [...program, ...follow, '--state-dir', this.stateDir, '--log-level', logLevel, ...flags]
     return side ? this.#lab.inNamespace(side, command) : command
   }
