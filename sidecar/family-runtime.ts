@@ -9,6 +9,7 @@ import { FeedFollower } from './feed/feed-follower.ts'
 import type { FeedNote } from './feed/notes.ts'
 import type { Log } from './log.ts'
 import { PruningLog } from './pruning-log.ts'
+import { keepSubnets, keptSubnets } from './server/kept-subnets.ts'
 import { RequestorService } from './server/requestor-service.ts'
 import { ServiceMemory } from './server/service-memory.ts'
 import type { TlsPlaces } from './server/tls-files.ts'
@@ -33,6 +34,9 @@ export interface FamilyOptions {
 }
 
 const TICK_MS = 1_000
+
+const CLOCK_BEHIND =
+  "the host's clock was set back: base-times stand still until it has caught up; if it is right now, lease-feed-resync begins anew by it"
 
 export class FamilyRuntime {
   readonly family: Family
@@ -68,6 +72,7 @@ export class FamilyRuntime {
       tlsFiles: options.tlsFiles,
       indexTrusted: () => this.follower.status().indexTrusted,
       walkPending: () => this.follower.status().walkPending,
+      disowns: (at) => store.disowns(at),
       onConfig: ({ history }) => {
         store.retention = { seconds: history.retentionSeconds, maxEnded: history.maxEnded }
       },
@@ -83,7 +88,11 @@ export class FamilyRuntime {
       onNote: (note) => this.#note(note),
       onHello: (hello) => this.service.identify(identitiesOf(hello, family)),
       onService: (json) => this.service.configure(json),
-      onConfig: (subnets) => this.service.setTopology(topologyOf(subnets)),
+      onConfig: (subnets) => {
+        this.service.setTopology(topologyOf(subnets))
+        keepSubnets(store.meta, subnets)
+      },
+      onResync: () => this.#restartClock(),
       onChange: () => this.service.indexGrew(),
     })
   }
@@ -124,6 +133,8 @@ export class FamilyRuntime {
 
   /** Serves under what was accepted last, and follows the feed. */
   run(): void {
+    const subnets = keptSubnets(this.store.meta)
+    if (subnets !== undefined) this.service.setTopology(topologyOf(subnets))
     this.service.restore()
     this.follower.start()
     this.#tick = setInterval(() => this.#eachSecond(), TICK_MS)
@@ -142,7 +153,27 @@ export class FamilyRuntime {
   #eachSecond(): void {
     this.service.checkSilence(this.follower.status().silentForMs)
     this.service.checkTls(Date.now())
+    this.#checkClock()
     this.#prune()
+  }
+
+  /** Kea's status says it for as long as it lasts. */
+  #checkClock(): void {
+    const { held, stepBound } = this.store.clock
+    if (held > stepBound === this.#alarms.has('clock')) return
+    if (held > stepBound) this.#alarms.set('clock', CLOCK_BEHIND)
+    else this.#alarms.delete('clock')
+    this.#report()
+  }
+
+  /** The operator wants to begin anew: with the clock too, where that is far ahead of the host's. */
+  #restartClock(): void {
+    const seconds = this.store.restartClock()
+    if (seconds === 0) return
+    const horizon = this.store.horizon ?? 0
+    this.#log.clockRestarted({ seconds, horizon })
+    this.service.clockRestarted(this.store.clock.now())
+    this.#checkClock()
   }
 
   #prune(): void {
@@ -220,7 +251,8 @@ export class FamilyRuntime {
         break
       case 'clock-step': {
         const { direction, seconds } = alarm.step
-        log.clockStepped({ reason: `the clock of this host was moved ${direction} by ${seconds} s` })
+        const advice = direction === 'backward' ? `; ${CLOCK_BEHIND}` : ''
+        log.clockStepped({ reason: `the clock of this host was moved ${direction} by ${seconds} s${advice}` })
         break
       }
       case 'pruned-by-count':

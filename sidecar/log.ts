@@ -342,8 +342,14 @@ export const logLines = {
   clockStepped: line<Reason>(
     'error',
     'clock.stepped',
-    'The clock of the host ran far ahead of the logical clock or was set back; correct it, then run lease-feed-resync.',
+    'The clock of the host was set, by a minute or more. See that it is right; where base-times stand still, lease-feed-resync begins anew.',
     (f) => f.reason,
+  ),
+  clockRestarted: line<{ seconds: number; horizon: number }>(
+    'warn',
+    'clock.restarted',
+    'lease-feed-resync was given while base-times were far ahead of the clock: they go by the clock again. Requestors get DataMissing for the start times they have.',
+    (f) => `base-times were ${f.seconds} s ahead of the clock of this host, and begin anew by it`,
   ),
   indexPruned: line<{ count: number; horizon: number }>(
     'info',

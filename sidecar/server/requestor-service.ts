@@ -59,6 +59,8 @@ export interface RequestorServiceParts {
    * wait for the proof that they were not, and get DataMissing without it.
    */
   readonly indexTrusted: () => boolean
+  /** A base-time of before the clock began anew: nothing can be told by it. */
+  readonly disowns?: (at: LogicalSeconds) => boolean
   /** The store may lack what happened in Kea: its leases are still to be compared, all of them. */
   readonly walkPending: () => boolean
 }
@@ -225,6 +227,14 @@ export class RequestorService implements ConnectionHost {
     this.#statusChanged()
   }
 
+  /** L has begun anew at `now`, far behind what it was: no base-time that was told may be kept. */
+  clockRestarted(now: LogicalSeconds): void {
+    const widened = Object.entries(this.#widened).map(([key, at]) => [key, Math.min(at, now)] as const)
+    this.#widened = Object.fromEntries(widened)
+    if (this.#config !== undefined) this.#remember()
+    this.#end(() => true, 'the clock of this server was set right')
+  }
+
   /** Reads certificates, key and trust anchors again; connections that are up stay. */
   reloadTls(): void {
     this.#tls.reload()
@@ -274,6 +284,7 @@ export class RequestorService implements ConnectionHost {
     if (since === undefined || !opened.complete) return opened
     const widenedAt = this.#widened[entryKey(requester)]
     const incomplete = { ...opened, after: opened.newest, complete: false }
+    if (this.#parts.disowns?.(since)) return incomplete
     if (widenedAt !== undefined && since <= widenedAt) return incomplete
     if (indexTrusted()) return opened
     // After a crash the feed mostly proves in a moment that nothing was lost; DataMissing would cost the requestor a
@@ -293,6 +304,10 @@ export class RequestorService implements ConnectionHost {
     const widenedAt = this.#widened[entryKey(requester)]
     if (start !== undefined && widenedAt !== undefined && start <= widenedAt)
       return { refused: 'more than at the start time is shown to this requestor: ask without one' }
+    if (start !== undefined && this.#parts.disowns?.(start))
+      return {
+        refused: 'the start time is of before the clock of this server was set right: ask without one',
+      }
     const later = (refused: string) => (waitedMs < BULK_WAIT_MS ? 'later' : { refused })
     if (walkPending()) return later('the leases are being compared with those of the DHCP server')
     if (start !== undefined && !indexTrusted())

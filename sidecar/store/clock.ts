@@ -82,6 +82,11 @@ export class LogicalClock {
     return Math.max(0, this.#last - Math.floor(this.#options.wall()))
   }
 
+  /** A step of the wall clock by more than this is reported. */
+  get stepBound(): number {
+    return this.#stepBound
+  }
+
   /** The mark that should be on disk. */
   get wantedMark(): LogicalSeconds {
     return this.#wanted
@@ -89,7 +94,21 @@ export class LogicalClock {
 
   /** `mark` is on disk. */
   markPersisted(mark: LogicalSeconds): void {
-    if (mark > this.#mark) this.#mark = mark
+    // One above what is wanted was on its way when the clock began anew.
+    if (mark > this.#mark && mark <= this.#wanted) this.#mark = mark
+  }
+
+  /**
+   * Begins anew at the wall clock, which lies far behind: whoever has a second of before must not be answered by it.
+   * @returns the second it begins at
+   */
+  restart(): LogicalSeconds {
+    this.#last = Math.floor(this.#options.wall())
+    // The mark on disk is above it until the next one is.
+    this.#mark = this.#last
+    this.#wanted = this.#last + this.#ahead
+    this.#options.onWanted?.()
+    return this.#last
   }
 
   /**

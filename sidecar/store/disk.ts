@@ -278,7 +278,7 @@ export class Disk {
       state,
       moment: drained ? this.#moment : whole ? round.moment : 0,
       // A mark that a power loss takes back is none; a flush has to mean the disk itself.
-      sync: state.clockMark > this.#committed.clockMark || state.clean || this.#waiters.length > 0,
+      sync: state.clockMark !== this.#committed.clockMark || state.clean || this.#waiters.length > 0,
       written,
       before,
       removed,
@@ -299,9 +299,7 @@ export class Disk {
       horizon: (whole ? hadHorizon : committed.horizon !== undefined) ? memory.horizon : undefined,
       horizonFloor: memory.horizonFloor,
       prunedThrough: memory.prunedThrough,
-      clockMark: clean
-        ? this.#options.clock.last
-        : Math.max(this.#options.clock.wantedMark, committed.clockMark),
+      clockMark: clean ? this.#options.clock.last : this.#options.clock.wantedMark,
       clean,
       bootId: this.#options.bootId,
       records,

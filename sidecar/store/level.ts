@@ -97,7 +97,14 @@ export function classicLevel(path: string): Level {
       }
       await batch.write({ sync })
     },
-    read: (key) => opened().get(key),
+    async read(key) {
+      const database = opened()
+      try {
+        return await database.get(key)
+      } catch (error) {
+        throw unreadable(path, error)
+      }
+    },
     async *entries(from, to) {
       const entries = opened().iterator({ gte: from, lt: to, ...AHEAD })
       try {

@@ -6,6 +6,7 @@ import type { Level } from './level.ts'
 import type { Memory } from './memory.ts'
 import {
   BLOBS,
+  blobKey,
   blobName,
   decodeBlob,
   decodeRecord,
@@ -18,11 +19,13 @@ import {
   sealOf,
 } from './record.ts'
 import { SortedRuns } from './sorted-runs.ts'
+import { TIME_LINE, TimeLine } from './time-line.ts'
 
 export interface Loaded {
   /** Undefined: the database is new. */
   readonly state: StoreState | undefined
   readonly blobs: Map<string, Buffer>
+  readonly timeLine: TimeLine
   /** Count and checksum of what was read, where they are not those of the state. */
   readonly differs: { readonly records: number; readonly checksum: number } | undefined
 }
@@ -35,9 +38,11 @@ export async function load(level: Level, path: string, family: Family, memory: M
     for await (const entries of level.entries(...EVERYTHING)) {
       if (entries.length > 0) throw damaged('the state is missing')
     }
-    return { state: undefined, blobs: new Map(), differs: undefined }
+    return { state: undefined, blobs: new Map(), timeLine: new TimeLine(), differs: undefined }
   }
   const state = decodeState(path, family, value)
+  const keptTimeLine = await level.read(blobKey(TIME_LINE))
+  const timeLine = new TimeLine(keptTimeLine && decodeBlob(path, TIME_LINE, keptTimeLine))
   const runs = new SortedRuns()
   const { table } = memory
   memory.reserve(state.records)
@@ -52,7 +57,14 @@ export async function load(level: Level, path: string, family: Family, memory: M
         throw damaged(`the record of change ${table.changeNumber(ordinal)} belongs elsewhere`)
       }
       last = ordinal
-      if (memory.adopt(ordinal)) runs.add(table.changeNumber(ordinal), ordinal)
+      const number = table.changeNumber(ordinal)
+      const at = timeLine.timeOf(number, table.changedAt(ordinal))
+      const isOld = at !== table.changedAt(ordinal)
+      table.rows.set(ordinal, Word.changedAt, at)
+      if (memory.adopt(ordinal)) {
+        runs.add(number, ordinal)
+        if (isOld) memory.unwritten.changed(ordinal)
+      }
       records++
       checksum += table.rows.get(ordinal, Word.checksum)
     }
@@ -82,5 +94,5 @@ export async function load(level: Level, path: string, family: Family, memory: M
     checksum === state.checksum &&
     seals === blobs.size &&
     seals === Object.keys(state.blobs).length
-  return { state, blobs, differs: same ? undefined : { records, checksum } }
+  return { state, blobs, timeLine, differs: same ? undefined : { records, checksum } }
 }

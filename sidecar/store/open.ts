@@ -26,6 +26,7 @@ import type {
   ChangeBatch,
   FeedPosition,
 } from './store.ts'
+import { TIME_LINE, type TimeLine } from './time-line.ts'
 import type { BindingView } from './view.ts'
 
 /** What the operator should hear of. */
@@ -110,7 +111,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   if (options.rebuild === true) await level.restart()
   else await level.open()
   try {
-    const { state, blobs, differs } = await load(level, path, family, memory)
+    const { state, blobs, timeLine, differs } = await load(level, path, family, memory)
     const wasClean = state?.clean ?? false
     const sameBoot = state !== undefined && bootId !== '' && state.bootId === bootId
     if (differs !== undefined && state !== undefined) {
@@ -122,13 +123,17 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       alarm({ kind: 'incomplete-after-power-loss', path })
       memory.restore({ ...state, horizon: undefined })
     }
+    const persistedMark = Math.max(state?.clockMark ?? 0, memory.newestAt)
     const clock = new LogicalClock({
       wall,
       monotonic: options.monotonic ?? (() => performance.now() / 1000),
-      persistedMark: Math.max(state?.clockMark ?? 0, memory.newestAt),
+      persistedMark,
       ahead: options.clockAheadSeconds,
       stepBound: options.stepBoundSeconds,
-      onStep: (step) => alarm({ kind: 'clock-step', step }),
+      onStep: (step) => {
+        if (step.direction === 'forward') store.clockJumped(Math.floor(wall()))
+        alarm({ kind: 'clock-step', step })
+      },
       onWanted: () => disk.kick(),
     })
     const disk: Disk = new Disk({
@@ -150,7 +155,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
         disk.setBlob(name, blobs.get(name))
       }
     }
-    const store = new Store(memory, disk, clock, path, {
+    const store: Store = new Store(memory, disk, clock, timeLine, path, {
       wasNew: state === undefined,
       wasClean,
       sameBoot,
@@ -159,6 +164,8 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       departures: memory.departures,
       milliseconds: Math.round(performance.now() - started),
     })
+    // Nobody knows whether the clock was set meanwhile, or the time has passed.
+    if (persistedMark > 0 && clock.last - persistedMark > clock.stepBound) store.clockJumped(clock.last)
     // From here on a stop is unclean, and the clock has a mark to run up to.
     await disk.flush()
     store.chainBehind()
@@ -179,15 +186,24 @@ export class Store implements BulkStore {
   readonly meta: Blobs
   readonly #memory: Memory
   readonly #disk: Disk
+  readonly #timeLine: TimeLine
   #closed = false
 
-  constructor(memory: Memory, disk: Disk, clock: LogicalClock, path: string, openReport: OpenReport) {
+  constructor(
+    memory: Memory,
+    disk: Disk,
+    clock: LogicalClock,
+    timeLine: TimeLine,
+    path: string,
+    openReport: OpenReport,
+  ) {
     this.family = memory.family
     this.path = path
     this.openReport = openReport
     this.clock = clock
     this.#memory = memory
     this.#disk = disk
+    this.#timeLine = timeLine
     this.meta = {
       get: (name) => disk.blob(name),
       set: (name, octets) => {
@@ -277,6 +293,35 @@ export class Store implements BulkStore {
   raiseHorizon(at: LogicalSeconds): void {
     this.#mustBeOpen()
     this.#memory.raiseHorizon(at)
+  }
+
+  /** L has gone to this second from one far before it. */
+  clockJumped(to: LogicalSeconds): void {
+    this.#timeLine.jumped(to)
+    this.#disk.setBlob(TIME_LINE, this.#timeLine.encode())
+  }
+
+  /**
+   * Begins L anew at the wall clock, where that was set back from far in the future: L would stand still until it is
+   * there again. Start times up to now can no longer be answered, and base-times of that future never.
+   * @returns how many seconds L was ahead; 0 = by so little that nothing was done
+   */
+  restartClock(): number {
+    this.#mustBeOpen()
+    const { clock } = this
+    const ahead = clock.held
+    if (ahead <= clock.stepBound) return 0
+    const through = clock.last
+    const at = clock.restart()
+    this.#timeLine.restart(at, through, this.#memory.newestChange)
+    this.#memory.restartTime(at)
+    this.#disk.setBlob(TIME_LINE, this.#timeLine.encode())
+    return ahead
+  }
+
+  /** This base-time is of before L began anew, see {@link restartClock}: it says nothing. */
+  disowns(at: LogicalSeconds): boolean {
+    return this.#timeLine.disowns(at)
   }
 
   prune(now: LogicalSeconds): number {
