@@ -2,7 +2,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import type { Family } from './binding.ts'
 import { badFlag, type Flag, formatFlags, parseFlags } from './flags.ts'
-import { type LogLevel, logLevels } from './log.ts'
+import { type LogLevel, logLevels } from './log-lines.ts'
 
 export const DEFAULT_STATE_DIR = '/var/lib/kea-leasequery'
 

@@ -28,7 +28,7 @@ export const errorTable = {
   ALQ_TLS_MISSING:
     'tls.mode is required, but {parameter} is not given: nothing is served until it is, or tls.mode is set to off',
   ALQ_TLS_FILE: '{parameter} {path} cannot be used: {reason}',
-  ALQ_TLS_PINNED: 'tls.mode is off, but this sidecar was started with --require-tls: nothing is served',
+  ALQ_TLS_PINNED: 'tls.mode is off, but this sidecar was started with --require-tls: TLS stays required',
   ALQ_CONNECT: 'cannot connect to {address} port {port}: {reason}',
   ALQ_TLS: 'no TLS with the server at {address} port {port}: {reason}',
   ALQ_TLS_OWN_FILE: '{path} cannot be used: {reason}',

@@ -1,370 +1,8 @@
-// Every line the daemon logs, as a named function over pino. One table holds event, level, sentence and what the
-// line means to an operator; sidecar/README.md carries the same table, and a test holds the two equal.
+// Every line the daemon logs, as a named function over pino. The lines themselves stand in log-lines.ts.
 import { pino } from 'pino'
 import { codeOf, reasonOf } from './errors.ts'
-
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const
-export type LogLevel = (typeof logLevels)[number]
-
-interface Line<F> {
-  readonly level: LogLevel
-  /** Dotted: a noun and what became of it. */
-  readonly event: string
-  /** For the operator: what it means, and what to do about it. */
-  readonly meaning: string
-  readonly text: (fields: F) => string
-}
-
-function line<F extends object>(
-  level: LogLevel,
-  event: string,
-  meaning: string,
-  text: (fields: F) => string,
-): Line<F> {
-  return { level, event, meaning, text }
-}
-
-interface Reason {
-  reason: string
-}
-interface Failure {
-  error: unknown
-}
-
-export const logLines = {
-  daemonStarted: line<{ version: string; pid: number; feeds: string }>(
-    'info',
-    'daemon.started',
-    'The daemon runs and follows the named feeds.',
-    (f) => `kea-leasequery ${f.version} follows ${f.feeds}`,
-  ),
-  daemonStopping: line<Reason>(
-    'info',
-    'daemon.stopping',
-    'A stop was asked for; Active requestors are told QueryTerminated and the store is flushed.',
-    (f) => `stopping: ${f.reason}`,
-  ),
-  daemonStopped: line<{ seconds: number }>(
-    'info',
-    'daemon.stopped',
-    'Everything is on disk and closed.',
-    () => 'stopped',
-  ),
-  daemonStopFailed: line<Failure>(
-    'error',
-    'daemon.stop-failed',
-    'Some part could not be closed in order; the next start may have to read all leases from Kea again.',
-    (f) => `not stopped cleanly: ${reasonOf(f.error)}`,
-  ),
-  reloading: line<{ signal: string }>(
-    'info',
-    'daemon.reloading',
-    'SIGHUP: certificates, keys and trust anchors are read again. All else comes from kea.conf, through the feed.',
-    (f) => `${f.signal}: TLS files are read again`,
-  ),
-
-  configApplied: line<{ source: string; requesters: number; active: boolean; bulk: boolean }>(
-    'info',
-    'config.applied',
-    'The service runs under these parameters. `source` is `feed` (Kea said so) or `store` (last accepted; Kea has not been reached yet).',
-    (f) =>
-      `service parameters from the ${f.source}: ${f.requesters} requesters entries, Active ${onOff(f.active)}, Bulk ${onOff(f.bulk)}`,
-  ),
-  configRejected: line<{ parameter: string; reason: string }>(
-    'error',
-    'config.rejected',
-    'The new parameters are wrong; the last accepted ones stay in force. Correct the named parameter in kea.conf and reload.',
-    (f) => `service parameters refused, the last accepted ones stay: ${f.reason}`,
-  ),
-  configInsecure: line<{ parameter: string }>(
-    'warn',
-    'config.insecure',
-    'tls.mode is off: bindings are served in clear text to whoever may connect from a permitted address.',
-    () => 'tls.mode is off: requestors are served without TLS',
-  ),
-
-  configShortTimer: line<{ parameter: string; seconds: number; least: number }>(
-    'warn',
-    'config.short-timer',
-    'A time-out is shorter than the default of the RFCs, which they say it should not be. It is used all the same.',
-    (f) => `${f.parameter} is ${f.seconds} s; the RFCs advise against less than ${f.least} s`,
-  ),
-
-  tlsLoaded: line<{ path: string; authorities: number; until: string }>(
-    'info',
-    'tls.loaded',
-    'New TLS handshakes use this certificate; connections that are up stay as they are.',
-    (f) => `certificate ${f.path} is used, valid until ${f.until}`,
-  ),
-  tlsMissing: line<{ parameter: string; reason: string }>(
-    'error',
-    'tls.missing',
-    'There is no certificate to serve with, so nothing listens. The files are tried again each minute and on SIGHUP.',
-    (f) => `no TLS: ${f.reason}`,
-  ),
-  tlsKept: line<{ parameter: string; reason: string }>(
-    'error',
-    'tls.kept',
-    'The files cannot be used; the certificate loaded last stays in use. They are tried again each minute and on SIGHUP.',
-    (f) => `the former certificate stays: ${f.reason}`,
-  ),
-  tlsExpires: line<{ path: string; days: number }>(
-    'warn',
-    'tls.expires',
-    'The certificate of this server ends within 30 days; replace the file and send SIGHUP. Told once a day.',
-    (f) => `certificate ${f.path} ends in ${f.days} days`,
-  ),
-  tlsExpired: line<{ path: string }>(
-    'error',
-    'tls.expired',
-    'The certificate of this server is no longer valid: requestors refuse it. Told once a day.',
-    (f) => `certificate ${f.path} has ended`,
-  ),
-
-  listenerStarted: line<{ address: string; port: number }>(
-    'info',
-    'listener.started',
-    'Requestors can connect here.',
-    (f) => `listening on ${f.address} port ${f.port}`,
-  ),
-  listenerStopped: line<{ address: string; port: number }>(
-    'info',
-    'listener.stopped',
-    'Requestors can no longer connect here.',
-    (f) => `no longer listening on ${f.address} port ${f.port}`,
-  ),
-  listenerFailed: line<{ address: string; port: number; error: unknown }>(
-    'error',
-    'listener.failed',
-    'The address cannot be listened on; it is tried again each few seconds.',
-    (f) => `cannot listen on ${f.address} port ${f.port}: ${reasonOf(f.error)}`,
-  ),
-  listenerRefused: line<Reason>(
-    'error',
-    'listener.refused',
-    'The parameters forbid to serve; the feed is followed meanwhile.',
-    (f) => f.reason,
-  ),
-
-  feedConnected: line<{ endpoint: string; kea: string; epoch: string }>(
-    'info',
-    'feed.connected',
-    'Kea has answered.',
-    (f) => `feed ${f.endpoint} is that of Kea ${f.kea}`,
-  ),
-  feedGap: line<{ reason: string; seq: number }>(
-    'warn',
-    'feed.gap',
-    'Events were lost or cannot be replayed; the leases are read from Kea to find what changed.',
-    (f) => `events after ${f.seq} are missing: ${f.reason}`,
-  ),
-  feedReplayed: line<{ count: number; seq: number }>(
-    'info',
-    'feed.replayed',
-    'Missed events were fetched from the ring of the hook.',
-    (f) => `${f.count} events replayed, up to ${f.seq}`,
-  ),
-  feedReconciled: line<{ count: number; changed: number; ended: number; seconds: number }>(
-    'info',
-    'feed.reconciled',
-    'A walk has ended: the store agrees with the lease database of Kea.',
-    (f) => `walk of ${f.count} leases ended in ${f.seconds} s: ${f.changed} changed, ${f.ended} ended`,
-  ),
-  feedSilent: line<{ seconds: number }>(
-    'warn',
-    'feed.silent',
-    'No heartbeat of the hook: Kea is down or the feed is cut. Requestors are served from the store.',
-    (f) => `nothing heard from Kea for ${f.seconds} s`,
-  ),
-  feedBack: line<{ seconds: number }>(
-    'info',
-    'feed.back',
-    'Heartbeats arrive again.',
-    (f) => `Kea is heard again after ${f.seconds} s`,
-  ),
-  activeSuspended: line<{ seconds: number }>(
-    'warn',
-    'active.suspended',
-    'Kea was silent for advanced.max-feed-silence: Active connections end with QueryTerminated until it is back.',
-    (f) => `Active Leasequery is suspended: Kea was silent for ${f.seconds} s`,
-  ),
-  activeResumed: line<object>(
-    'info',
-    'active.resumed',
-    'Kea is back; Active queries are accepted again.',
-    () => 'Active Leasequery is served again',
-  ),
-  feedProblem: line<Reason>(
-    'warn',
-    'feed.problem',
-    'The feed could not be followed for a moment; it goes on by itself.',
-    (f) => `feed: ${f.reason}`,
-  ),
-  feedNote: line<{ note: string }>(
-    'debug',
-    'feed.note',
-    'Steps of following the feed.',
-    (f) => `feed: ${f.note}`,
-  ),
-
-  requestorConnected: line<{ port: number }>(
-    'info',
-    'requestor.connected',
-    'A permitted requestor has connected.',
-    () => 'requestor connected',
-  ),
-  requestorRejected: line<{ requestor: string; reason: string; suppressed: number }>(
-    'warn',
-    'requestor.rejected',
-    'A connection was closed at once. At most ten such lines are written in ten seconds; `suppressed` counts those left out before this one.',
-    (f) => `connection from ${f.requestor} refused: ${f.reason}`,
-  ),
-  requestorSecured: line<{ peer: string }>(
-    'info',
-    'requestor.secured',
-    'TLS is up and the certificate of the requestor is accepted.',
-    (f) => `TLS established with ${f.peer}`,
-  ),
-  requestorUnsecured: line<Reason>(
-    'warn',
-    'requestor.unsecured',
-    'TLS was begun and did not come up, or the certificate is that of no permitted requestor; the connection is closed.',
-    (f) => `no TLS: ${f.reason}`,
-  ),
-  requestorBlocked: line<{ bytes: number }>(
-    'warn',
-    'requestor.blocked',
-    'The requestor has stopped reading; it is disconnected if that lasts.',
-    (f) => `requestor takes no more messages, ${f.bytes} octets wait`,
-  ),
-  requestorClosed: line<{ reason: string; seconds: number; bytes: number; messages: number }>(
-    'info',
-    'requestor.closed',
-    'The connection is gone; `reason` says who ended it and why.',
-    (f) => `connection closed: ${f.reason}`,
-  ),
-  requestorEnded: line<{ reason: string; count: number }>(
-    'info',
-    'requestor.ended',
-    'Connections were ended by this server: a changed configuration, a silent feed or a stop.',
-    (f) => `${f.count} connections ended: ${f.reason}`,
-  ),
-
-  queryStarted: line<{ xid: string; query: string; by?: string; since?: number; until?: number }>(
-    'info',
-    'query.started',
-    'A query was accepted; `by` says what a Bulk query selects by.',
-    (f) =>
-      `${f.query} query${f.by === undefined ? '' : ` by ${f.by}`} started${f.since === undefined ? '' : ` with start time ${f.since}`}`,
-  ),
-  queryRefused: line<{ xid: string; query: string; status: string; reason: string }>(
-    'warn',
-    'query.refused',
-    'A query was understood and not served; `status` is what the requestor was told.',
-    (f) => `${f.query} query refused with ${f.status}: ${f.reason}`,
-  ),
-  queryCaughtUp: line<{ xid: string; count: number }>(
-    'info',
-    'query.caught-up',
-    'The catch-up phase is over; the requestor follows every change from here.',
-    () => 'requestor has caught up',
-  ),
-  queryDataMissing: line<{ xid: string; reason: string }>(
-    'warn',
-    'query.data-missing',
-    'The history does not reach back to the start time; the requestor has to fill the gap with a Bulk query.',
-    (f) => `DataMissing sent: ${f.reason}`,
-  ),
-  queryDone: line<{
-    xid: string
-    query: string
-    by: string
-    count: number
-    messages: number
-    seconds: number
-  }>(
-    'info',
-    'query.done',
-    'All of the answer to a Bulk query has been sent; `count` says how many addresses and prefixes it told of.',
-    (f) => `${f.query} query by ${f.by} done: ${f.count} addresses in ${f.messages} messages, ${f.seconds} s`,
-  ),
-  queryTerminated: line<{ xid: string; query: string; status: string; reason: string }>(
-    'warn',
-    'query.terminated',
-    'A running query was ended by this server.',
-    (f) => `${f.query} query ended with ${f.status}: ${f.reason}`,
-  ),
-  requestorMisbehaved: line<Reason>(
-    'warn',
-    'requestor.misbehaved',
-    'The requestor broke the protocol; the connection is closed.',
-    (f) => `protocol error: ${f.reason}`,
-  ),
-  sessionFailed: line<Failure & { stack: string }>(
-    'error',
-    'requestor.failed',
-    'A mistake in this program: the connection was closed, all others go on. Please report it with this line.',
-    (f) => `internal error, connection closed: ${reasonOf(f.error)}`,
-  ),
-  sessionNote: line<{ note: string }>('debug', 'requestor.note', 'Steps of one connection.', (f) => f.note),
-
-  storeOpened: line<{ path: string; count: number; seconds: number; clean: boolean }>(
-    'info',
-    'store.opened',
-    'The bindings of the last run are in memory.',
-    (f) =>
-      `${f.count} bindings loaded from ${f.path} in ${f.seconds} s${f.clean ? '' : '; the last run had not ended in order'}`,
-  ),
-  storeWriteFailed: line<Failure>(
-    'error',
-    'store.write-failed',
-    'The disk is full or failing. Requestors are served from memory; nothing is lost as long as the daemon runs.',
-    (f) => `store cannot be written, serving from memory: ${reasonOf(f.error)}`,
-  ),
-  storeWritten: line<object>(
-    'info',
-    'store.written-again',
-    'The disk takes writes again and holds everything.',
-    () => 'store is written again',
-  ),
-  storeMemory: line<{ bytes: number; limit: number }>(
-    'error',
-    'store.memory',
-    'The process holds more memory than its alarm threshold: lower history.max-ended or give the host more.',
-    (f) => `process holds ${f.bytes} octets, over the alarm threshold of ${f.limit}`,
-  ),
-  storeAlarm: line<Reason>(
-    'error',
-    'store.alarm',
-    'The store needs attention; the sentence says what and why.',
-    (f) => f.reason,
-  ),
-  clockStepped: line<Reason>(
-    'error',
-    'clock.stepped',
-    'The clock of the host was set, by a minute or more. See that it is right; where base-times stand still, lease-feed-resync begins anew.',
-    (f) => f.reason,
-  ),
-  clockRestarted: line<{ seconds: number; horizon: number }>(
-    'warn',
-    'clock.restarted',
-    'lease-feed-resync was given while base-times were far ahead of the clock: they go by the clock again. Requestors get DataMissing for the start times they have.',
-    (f) => `base-times were ${f.seconds} s ahead of the clock of this host, and begin anew by it`,
-  ),
-  indexPruned: line<{ count: number; horizon: number }>(
-    'info',
-    'index.pruned',
-    'Ended bindings older than history.retention, or beyond history.max-ended, were forgotten; start times before `horizon` get DataMissing.',
-    (f) => `${f.count} ended bindings forgotten, history reaches back to ${f.horizon}`,
-  ),
-  historyCut: line<{ maxEnded: number; horizon: number; seconds: number; retention: number }>(
-    'error',
-    'index.cut-short',
-    'More bindings ended within history.retention than history.max-ended keeps: the oldest ends were forgotten early, and history begins at `horizon`. Requestors that come back with an older start time get DataMissing. Raise history.max-ended (some 500 octets of memory each). Told at most each ten minutes while it goes on.',
-    (f) =>
-      `more than history.max-ended (${f.maxEnded}) bindings have ended: history reaches back ${f.seconds} s instead of ${f.retention}`,
-  ),
-} as const
+import { LineLimits } from './line-limits.ts'
+import { type Line, type LogLevel, logLines } from './log-lines.ts'
 
 type Lines = typeof logLines
 type FieldsOf<L> = L extends Line<infer F> ? F : never
@@ -376,6 +14,8 @@ export interface LogContext {
   requestor?: string
   /** Number of the connection in this process. */
   conn?: number
+  /** Names in the certificate of the requestor. */
+  peer?: string
 }
 
 export type Log = { readonly [K in keyof Lines]: (fields: FieldsOf<Lines[K]>) => void } & {
@@ -411,20 +51,26 @@ export function createLog(options: LogOptions): Log {
       // Not opened yet, or the reader is gone: there is nobody left to tell.
     }
   }
-  return wrap(root, flush)
+  return wrap(root, flush, new LineLimits())
 }
 
-function wrap(logger: pino.Logger, flush: () => void): Log {
+function wrap(logger: pino.Logger, flush: () => void, limits: LineLimits, requestor = ''): Log {
   const log: Record<string, unknown> = {
-    child: (context: LogContext) => wrap(logger.child({ ...context }), flush),
+    child: (context: LogContext) =>
+      wrap(logger.child({ ...context }), flush, limits, context.requestor ?? requestor),
     flush,
   }
   for (const [name, entry] of Object.entries(logLines)) {
-    const { level, event, text } = entry as Line<object>
+    const { level, event, text, limit } = entry as Line<object>
     const redacts = level !== 'debug' && level !== 'trace'
     log[name] = (fields: Record<string, unknown>) => {
       if (!logger.isLevelEnabled(level)) return
-      logger[level]({ ...presentable(fields, redacts), event }, text(fields))
+      const write = (suppressed: number) => {
+        const counted = suppressed > 0 ? { suppressed } : {}
+        logger[level]({ ...presentable(fields, redacts), ...counted, event }, text(fields))
+      }
+      if (limit === undefined) write(0)
+      else limits.run(event, limit, requestor, write)
     }
   }
   return log as Log
@@ -448,10 +94,6 @@ function describe(error: unknown, depth = 0): Record<string, unknown> {
   const cause = (error as { cause?: unknown } | null)?.cause
   if (cause !== undefined && depth < 3) described['cause'] = describe(cause, depth + 1)
   return described
-}
-
-function onOff(value: boolean): string {
-  return value ? 'on' : 'off'
 }
 
 /** A log that keeps nothing: for parts that are used without one. */

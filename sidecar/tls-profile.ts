@@ -11,6 +11,8 @@ export const tlsCiphers = [
   'ECDHE-RSA-CHACHA20-POLY1305',
   'ECDHE-ECDSA-AES128-GCM-SHA256',
   'ECDHE-RSA-AES128-GCM-SHA256',
+  // Section 4.5: no RSA keys below 2048 bits, no SHA-1 signatures, in certificates neither.
+  '@SECLEVEL=2',
 ].join(':')
 
 /** RFC 9325 section 3.1: TLS 1.2 and 1.3. */

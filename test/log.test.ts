@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SidecarError } from '../sidecar/errors.ts'
-import { createLog, type LogLevel, logLines } from '../sidecar/log.ts'
+import { createLog } from '../sidecar/log.ts'
+import { type LogLevel, logLines } from '../sidecar/log-lines.ts'
 
 function logTo(level: LogLevel) {
   const lines: Record<string, unknown>[] = []

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { logLines } from '../sidecar/log.ts'
+import { logLines } from '../sidecar/log-lines.ts'
 import { packageRoot } from './support/package-root.ts'
 import { tables } from './support/tables.ts'
 

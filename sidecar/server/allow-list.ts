@@ -41,6 +41,11 @@ export class AllowList {
   }
 }
 
+/** Names an entry of `requesters` over a change of the list. */
+export function entryKey({ network, certificate }: Requester): string {
+  return network === undefined ? `certificate ${certificate}` : `${network.address}/${network.prefixLength}`
+}
+
 function prefixOf(requester: Requester): Prefix | undefined {
   if (requester.network === undefined) return undefined
   const address = parseAddress(requester.network.address)

@@ -4,17 +4,11 @@ import type { LogicalSeconds } from '../binding.ts'
 import type { Requester } from '../config-requesters.ts'
 import { assertNever, codeOf, reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type {
-  Action,
-  ChangeBatch,
-  Input,
-  Moment,
-  Rights,
-  ScanQuery,
-  SessionNote,
-} from '../session/session-io.ts'
+import type { Action, ChangeBatch, Input, Moment, Rights, ScanQuery } from '../session/session-io.ts'
 import type { OpenBulk } from './bulk-reader.ts'
+import { ConnectionScans } from './connection-scans.ts'
 import { joined } from './join.ts'
+import { QueryLog } from './query-log.ts'
 import { oneRecordPerWrite, type SecuredPeer, type TlsUpgrader } from './tls.ts'
 import type { Turns } from './turns.ts'
 
@@ -51,6 +45,8 @@ export interface ConnectionHost {
   readonly oneMessagePerRecord: boolean
   /** TLS is up: the entry that permits this peer, with its rights, or why it is not served. */
   secured(connection: Connection, peer: SecuredPeer): { requester: Requester; rights: Rights } | string
+  /** It, or what it asked for, was refused. */
+  refused(connection: Connection, reason: string): void
   closed(connection: Connection): void
 }
 
@@ -64,7 +60,7 @@ export type OpenedBulk =
 
 /** Milliseconds that a closing connection may take to hand over what was sent. */
 const CLOSE_MS = 5_000
-/** Milliseconds after which it is asked again where a query begins. */
+/** Milliseconds after which it is asked again where an active query begins. */
 const OPEN_AGAIN_MS = 50
 /** Octets waiting for the requestor beyond which the session has gone wrong; one slice is far less. */
 const MAX_UNSENT = 4 * 1024 * 1024
@@ -74,15 +70,16 @@ const BLOCKED_LOG_MS = 10_000
 export class Connection {
   readonly address: string
   #requester: Requester
-  /** Whether the peer's certificate is valid for a name; undefined without TLS. */
-  #certifiedFor: ((name: string) => boolean) | undefined
+  /** Undefined before TLS is up, and without it. */
+  #peer: SecuredPeer | undefined
   /** What is written to and read from: the accepted socket, or TLS over it. */
   #socket: Socket
   readonly #raw: Socket
+  readonly #tls: boolean
   #securing = false
   readonly #session: SessionLike
   readonly #host: ConnectionHost
-  readonly #log: Log
+  #log: Log
   readonly #began = performance.now()
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
@@ -94,15 +91,22 @@ export class Connection {
   #handling = false
   #closing = false
   #gone = false
-  /** By number; undefined while it is being opened. */
-  readonly #scans = new Map<number, OpenBulk | undefined>()
+  readonly #scans: ConnectionScans
+  readonly #queries: QueryLog
   #queryActive = false
-  #caughtUp = false
   #bytes = 0
   #messages = 0
   #closeReason = ''
 
-  constructor(socket: Socket, requester: Requester, session: SessionLike, host: ConnectionHost, log: Log) {
+  /** @param tls TLS comes first: until it is up, this is anybody */
+  constructor(
+    socket: Socket,
+    requester: Requester,
+    session: SessionLike,
+    host: ConnectionHost,
+    log: Log,
+    tls: boolean,
+  ) {
     this.#socket = socket
     this.#raw = socket
     this.#requester = requester
@@ -110,6 +114,16 @@ export class Connection {
     this.#session = session
     this.#host = host
     this.#log = log
+    this.#tls = tls
+    this.#queries = new QueryLog(log, () => this.#messages)
+    this.#scans = new ConnectionScans({
+      turns: host.turns,
+      alive: () => !this.#closing && !this.#gone,
+      guarded: (work) => this.#guarded(work),
+      openBulk: (query, waitedMs) => host.openBulk(query, this.#requester, waitedMs),
+      tell: (input) => this.#tell(input),
+    })
+    if (!tls) log.requestorConnected({ port: socket.remotePort ?? 0 })
     this.#listenTo(socket)
     // Below TLS the reason may be told a moment after the end.
     socket.on('close', () => setImmediate(() => this.#onClose()))
@@ -127,13 +141,13 @@ export class Connection {
     return this.#requester
   }
 
-  get certifiedFor(): ((name: string) => boolean) | undefined {
-    return this.#certifiedFor
+  get peer(): SecuredPeer | undefined {
+    return this.#peer
   }
 
   /** Messages travel inside TLS, whose certificate was accepted. */
   get secure(): boolean {
-    return this.#certifiedFor !== undefined
+    return this.#peer !== undefined
   }
 
   /** An active query runs here. */
@@ -142,7 +156,16 @@ export class Connection {
   }
 
   get caughtUp(): boolean {
-    return this.#caughtUp
+    return this.#queries.caughtUp
+  }
+
+  get idle(): boolean {
+    return this.#queries.running === 0
+  }
+
+  /** Who it is: the names in its certificate, or its address. */
+  get identity(): string {
+    return this.#peer?.name ?? this.address
   }
 
   /** The change index has grown. */
@@ -221,15 +244,13 @@ export class Connection {
         })
         return
       case 'scan-open':
-        this.#scans.set(action.scan, undefined)
-        this.#host.turns.take(() => this.#openScan(action.scan, action.query, performance.now()), 'bulk')
+        this.#scans.open(action.scan, action.query)
         return
       case 'scan-next':
-        this.#host.turns.take(() => this.#readScan(action.scan, action.settled), 'bulk')
+        this.#scans.readOn(action.scan, action.settled)
         return
       case 'scan-close':
-        this.#scans.get(action.scan)?.close()
-        this.#scans.delete(action.scan)
+        this.#scans.close(action.scan)
         return
       case 'reading':
         // The handshake reads by itself.
@@ -241,7 +262,9 @@ export class Connection {
         this.#startTls()
         return
       case 'note':
-        this.#note(action.note)
+        this.#queries.note(action.note)
+        if (action.note.event === 'query-refused' || action.note.event === 'misbehaved')
+          this.#host.refused(this, action.note.reason)
         return
       case 'close':
         this.#close(`${action.reason}: ${action.text}`, action.abort)
@@ -275,7 +298,7 @@ export class Connection {
   }
 
   #onSecured(peer: SecuredPeer): void {
-    const { socket, name, certifiedFor } = peer
+    const { socket, name } = peer
     socket.on('error', (error) => this.#lost(error))
     if (this.#closing || this.#gone) {
       socket.destroy()
@@ -288,18 +311,20 @@ export class Connection {
       return
     }
     this.#securing = false
-    this.#certifiedFor = certifiedFor
+    this.#peer = peer
     this.#requester = judged.requester
     if (this.#host.oneMessagePerRecord) oneRecordPerWrite(socket)
-    this.#log.requestorSecured({ peer: name })
+    this.#log = this.#log.child({ peer: name })
+    this.#queries.log = this.#log
+    this.#log.requestorSecured({ port: this.#raw.remotePort ?? 0 })
     this.#tell({ type: 'secured', rights: judged.rights })
     this.#listenTo(socket)
   }
 
   #unsecured(reason: string): void {
     if (this.#closing || this.#gone) return
-    this.#log.requestorUnsecured({ reason })
-    this.#close(`no TLS: ${reason}`, true)
+    this.#host.refused(this, reason)
+    this.#close(reason, true)
   }
 
   #open(since: number | undefined, askedAt: number): void {
@@ -307,34 +332,6 @@ export class Connection {
     const answer = this.#host.open(since, this.#requester, performance.now() - askedAt)
     if (answer !== 'later') this.#tell(answer)
     else setTimeout(() => this.#open(since, askedAt), OPEN_AGAIN_MS)
-  }
-
-  #openScan(scan: number, query: ScanQuery, askedAt: number): void {
-    if (!this.#scans.has(scan)) return
-    const opened = this.#guarded(() =>
-      this.#host.openBulk(query, this.#requester, performance.now() - askedAt),
-    )
-    if (opened === undefined) return
-    if (opened === 'later') {
-      setTimeout(() => this.#openScan(scan, query, askedAt), OPEN_AGAIN_MS)
-    } else if ('refused' in opened) {
-      this.#tell({ type: 'scan-refused', scan, text: opened.refused })
-    } else {
-      this.#scans.set(scan, opened.bulk)
-      this.#tell({ type: 'scan-opened', scan, horizon: opened.horizon })
-    }
-  }
-
-  #readScan(scan: number, settled: readonly Uint8Array[]): void {
-    const bulk = this.#scans.get(scan)
-    if (bulk === undefined) return
-    const slice = this.#guarded(() => bulk.next(settled))
-    if (slice !== undefined) this.#tell({ type: 'slice', scan, slice })
-  }
-
-  #closeScans(): void {
-    for (const bulk of this.#scans.values()) bulk?.close()
-    this.#scans.clear()
   }
 
   #write(messages: readonly Uint8Array[]): void {
@@ -408,62 +405,12 @@ export class Connection {
     }
   }
 
-  #note(note: SessionNote): void {
-    switch (note.event) {
-      case 'query-started':
-        this.#log.queryStarted({
-          xid: note.xid,
-          query: 'active',
-          ...(note.since === undefined ? {} : { since: note.since }),
-        })
-        return
-      case 'query-refused':
-        this.#log.queryRefused(note)
-        return
-      case 'bulk-started': {
-        const { xid, by, since, until } = note
-        this.#log.queryStarted({
-          xid,
-          query: 'bulk',
-          by,
-          ...(since === undefined ? {} : { since }),
-          ...(until === undefined ? {} : { until }),
-        })
-        return
-      }
-      case 'bulk-done': {
-        const { xid, by, bindings, messages, seconds } = note
-        this.#log.queryDone({ xid, query: 'bulk', by, count: bindings, messages, seconds })
-        return
-      }
-      case 'caught-up':
-        this.#caughtUp = true
-        this.#log.queryCaughtUp({ xid: note.xid, count: note.messages })
-        return
-      case 'data-missing':
-        this.#caughtUp = true
-        this.#log.queryDataMissing(note)
-        return
-      case 'query-terminated':
-        this.#log.queryTerminated(note)
-        return
-      case 'misbehaved':
-        this.#log.requestorMisbehaved(note)
-        return
-      case 'tls-refused':
-        this.#log.sessionNote({ note: 'TLSConnectionRefused sent' })
-        return
-      default:
-        assertNever(note)
-    }
-  }
-
   /** @param abort do not wait for the requestor to take what was sent */
   #close(reason: string, abort: boolean): void {
     if (this.#closing) return
     this.#closing = true
     this.#closeReason = reason
-    this.#closeScans()
+    this.#scans.closeAll()
     clearTimeout(this.#timer)
     if (abort || this.#securing) {
       this.#destroy()
@@ -493,14 +440,20 @@ export class Connection {
   #onClose(): void {
     if (this.#gone) return
     this.#gone = true
-    this.#closeScans()
+    this.#scans.closeAll()
     clearTimeout(this.#timer)
-    this.#log.requestorClosed({
-      reason: this.#closeReason || 'closed by the requestor',
-      seconds: Math.round((performance.now() - this.#began) / 1000),
-      bytes: this.#bytes,
-      messages: this.#messages,
-    })
+    const reason = this.#closeReason || 'closed by the requestor'
+    this.#queries.closed(reason)
+    // Who never showed a certificate is a stranger, and gets one line for all that it did.
+    if (this.#tls && !this.secure) this.#log.requestorUnsecured({ reason })
+    else {
+      this.#log.requestorClosed({
+        reason,
+        seconds: Math.round((performance.now() - this.#began) / 1000),
+        bytes: this.#bytes,
+        messages: this.#messages,
+      })
+    }
     this.#host.closed(this)
   }
 }

@@ -1,7 +1,7 @@
 // The service of one family: listeners, who may connect, live connections, and what happens to them when the
 // configuration changes, the index grows, or Kea falls silent.
 import type { Socket } from 'node:net'
-import { EVERYTHING, type Family, type LogicalSeconds, type UnixSeconds } from '../binding.ts'
+import type { Family, LogicalSeconds, UnixSeconds } from '../binding.ts'
 import { parseService, type ServiceConfig } from '../config.ts'
 import { ConfigError } from '../config-map.ts'
 import type { Requester } from '../config-requesters.ts'
@@ -9,23 +9,26 @@ import type { ListenOverride } from '../daemon-flags.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { defaultLimits } from '../session/limits.ts'
-import type { ChangeBatch, Input, Moment, Rights, ScanQuery, SessionSettings } from '../session/session-io.ts'
+import type { ChangeBatch, Moment, Rights, ScanQuery, SessionSettings } from '../session/session-io.ts'
 import { shortTimers } from '../short-timers.ts'
 import { type BulkStore, MAX_BULK_SCANS } from '../store/store.ts'
 import { parseAddress } from '../wire/address.ts'
-import { AllowList, type Peer, sameRights } from './allow-list.ts'
-import { openBulk } from './bulk-reader.ts'
-import { ChangeReader, openAt } from './change-reader.ts'
-import { Connection, type ConnectionHost, type OpenedBulk, type SessionLike } from './connection.ts'
-import { LineLimit } from './line-limit.ts'
-import { Listener, type Place } from './listener.ts'
+import { Admission } from './admission.ts'
+import { sameRights } from './allow-list.ts'
+import { ChangeReader } from './change-reader.ts'
+import { Connection, type ConnectionHost, type SessionLike } from './connection.ts'
+import { FormerViews } from './former-views.ts'
+import type { Place } from './listener.ts'
+import { Listeners } from './listeners.ts'
+import { type Authorities, judgePeer } from './peer-judge.ts'
+import { NOT_HEARD, QueryOpenings } from './query-openings.ts'
+import { Refusals } from './refusals.ts'
 import type { Remembered, ServiceMemory } from './service-memory.ts'
 import type { SecuredPeer, TlsUpgrader } from './tls.ts'
 import type { TlsPlaces } from './tls-files.ts'
 import { TlsKeeper } from './tls-keeper.ts'
 import { type Topology, topologyOf } from './topology.ts'
 import { Turns } from './turns.ts'
-import { entryKey, widenedEntries } from './widened.ts'
 
 /** What the operator should know; goes to Kea's log and status with the follower's report. */
 export interface Problem {
@@ -67,22 +70,8 @@ export interface RequestorServiceParts {
 
 /** Milliseconds in which growth of the index is gathered into one wake-up of the requestors at the tail. */
 const GATHER_MS = 2
-/** How long the answer to a start time waits for the proof that nothing was lost in a crash. */
-const TRUST_WAIT_MS = 10_000
-/** How long a Bulk query waits for a walk that may change its answer, or for room. */
-const BULK_WAIT_MS = 60_000
 /** Where `max-concurrent-queries` is 0: what the store takes at once. */
 const NO_LIMIT = MAX_BULK_SCANS
-const NOT_HEARD = 'the DHCP server is not heard'
-/**
- * Where a certificate decides, anybody may connect until it is seen: so many at once, and of one address, wait for TLS.
- * They take nothing of `max-requester-connections`, or strangers could keep requestors out.
- */
-const MAX_UNSECURED = 64
-const MAX_UNSECURED_OF_ONE = 16
-/** Lines about refused connections in ten seconds. */
-const REJECTED_LINES = 10
-
 let connectionNumber = 0
 
 export class RequestorService implements ConnectionHost {
@@ -90,15 +79,16 @@ export class RequestorService implements ConnectionHost {
   readonly #parts: RequestorServiceParts
   readonly #log: Log
   readonly #reader: ChangeReader
-  readonly #rejected = new LineLimit(REJECTED_LINES, 10_000)
   readonly #connections = new Set<Connection>()
+  readonly #admission = new Admission(this.#connections)
+  readonly #refusals = new Refusals()
+  readonly #openings: QueryOpenings
+  readonly #listeners: Listeners
   readonly #tls: TlsKeeper
-  #listeners: Listener[] = []
   #config: ServiceConfig | undefined
-  #allowList: AllowList | undefined
   #serviceJson = ''
   #identities: readonly Uint8Array[] = []
-  #widened: Readonly<Record<string, LogicalSeconds>> = {}
+  #formerViews = new FormerViews()
   #topology: Topology = topologyOf([])
   #topologyKnown = false
   /** By the very octets that were asked with: an active query asks of each change. */
@@ -107,6 +97,9 @@ export class RequestorService implements ConnectionHost {
   #refusal: Problem | undefined
   #memoryProblem: Problem | undefined
   #gather: NodeJS.Timeout | undefined
+  /** Authorities that connections were last judged by, and Unix milliseconds at which their certificates end. */
+  #judgedBy: Authorities | undefined
+  readonly #endsAt = new WeakMap<Connection, number>()
   #suspended = false
   #stopping = false
 
@@ -115,6 +108,22 @@ export class RequestorService implements ConnectionHost {
     this.#log = parts.log
     this.#tls = new TlsKeeper(parts.log, parts.tlsFiles)
     this.#reader = new ChangeReader(parts.store, this.#topology.linkOf)
+    this.#listeners = new Listeners(
+      parts.family,
+      parts.log,
+      (socket) => this.#onSocket(socket),
+      () => this.#statusChanged(),
+    )
+    this.#openings = new QueryOpenings({
+      store: parts.store,
+      moment: () => this.moment(),
+      indexTrusted: parts.indexTrusted,
+      disowns: (at) => parts.disowns?.(at) ?? false,
+      walkPending: parts.walkPending,
+      formerViews: () => this.#formerViews,
+      suspended: () => this.#suspended,
+      topology: () => (this.#topologyKnown ? this.#topology : undefined),
+    })
   }
 
   /** Serves under the parameters accepted last, if there are any: Kea may be down. */
@@ -122,13 +131,27 @@ export class RequestorService implements ConnectionHost {
     let remembered: Remembered | undefined
     try {
       remembered = this.#parts.memory.read()
-      if (remembered === undefined) return
+      // Whoever was served by an earlier run may have seen less than it will now.
+      if (remembered === undefined) {
+        if (this.#parts.store.horizon !== undefined) this.#formerViews.forget(this.#parts.now())
+        return
+      }
       this.#identities = remembered.identities.map((text) => Uint8Array.from(Buffer.from(text, 'hex')))
-      this.#widened = remembered.widened
-      this.#apply(remembered.service, parseService(remembered.service, this.#parts.family), 'store')
+      this.#formerViews = new FormerViews(remembered.formerViews)
+      this.#apply(remembered.service, this.#parse(remembered.service), 'store')
     } catch (error) {
+      this.#formerViews.forget(this.#parts.now())
       this.#log.configRejected({ parameter: '', reason: `those of the last run: ${reasonOf(error)}` })
     }
+  }
+
+  /** What is started with --require-tls serves nothing without, whatever the feed says. */
+  #parse(json: string): ServiceConfig {
+    const config = parseService(json, this.#parts.family)
+    this.#refusal = undefined
+    if (config.tls.mode === 'required' || this.#parts.requireTls !== true) return config
+    this.#refusal = { parameter: 'tls.mode', text: new SidecarError('ALQ_TLS_PINNED', {}).message }
+    return { ...config, tls: { ...config.tls, mode: 'required' } }
   }
 
   /**
@@ -137,7 +160,7 @@ export class RequestorService implements ConnectionHost {
    */
   configure(json: string): void {
     try {
-      const config = parseService(json, this.#parts.family)
+      const config = this.#parse(json)
       this.#configProblem = undefined
       if (json !== this.#serviceJson || this.#config === undefined) this.#apply(json, config, 'feed')
       else if (config.tls.mode === 'required') this.reloadTls()
@@ -178,25 +201,19 @@ export class RequestorService implements ConnectionHost {
   }
 
   get problems(): readonly Problem[] {
-    const listening = this.#listeners.flatMap((listener) =>
-      listener.failure === undefined
-        ? []
-        : [
-            {
-              parameter: 'advanced.lease-query-ip',
-              text: new SidecarError('ALQ_LISTEN', { ...listener.place, reason: reasonOf(listener.failure) })
-                .message,
-            },
-          ],
-    )
-    return [this.#configProblem, this.#refusal, this.#tls.problem, this.#memoryProblem, ...listening].filter(
-      (p) => p !== undefined,
-    )
+    const listening = this.#listeners.failures.map((text) => ({ parameter: 'advanced.lease-query-ip', text }))
+    const own = [this.#configProblem, this.#refusal, this.#memoryProblem].filter((p) => p !== undefined)
+    return [
+      ...own,
+      ...this.#tls.problems(Date.now()),
+      ...listening,
+      ...this.#refusals.problems(performance.now()),
+    ]
   }
 
   /** Where it listens now. */
   get places(): readonly Place[] {
-    return this.#listeners.flatMap(({ place, port }) => (port === undefined ? [] : [{ ...place, port }]))
+    return this.#listeners.places
   }
 
   /** Changes were stored; requestors at the tail hear of them in a moment, all in one go. */
@@ -229,40 +246,55 @@ export class RequestorService implements ConnectionHost {
 
   /** L has begun anew at `now`, far behind what it was: no base-time that was told may be kept. */
   clockRestarted(now: LogicalSeconds): void {
-    const widened = Object.entries(this.#widened).map(([key, at]) => [key, Math.min(at, now)] as const)
-    this.#widened = Object.fromEntries(widened)
+    this.#formerViews.clockRestarted(now)
     if (this.#config !== undefined) this.#remember()
     this.#end(() => true, 'the clock of this server was set right')
   }
 
-  /** Reads certificates, key and trust anchors again; connections that are up stay. */
+  /** Reads certificates, key, trust anchors and revocation lists again; connections stay, unless those end them. */
   reloadTls(): void {
     this.#tls.reload()
-    this.#relisten()
+    this.#judgeCertificates(Date.now())
+    this.#statusChanged()
   }
 
   /** Called each second or so. @param wallMs Unix milliseconds */
   checkTls(wallMs: number): void {
-    if (this.#tls.check(wallMs)) this.#relisten()
+    if (this.#tls.check(wallMs)) this.#statusChanged()
+    this.#judgeCertificates(wallMs)
   }
 
-  #relisten(): void {
-    if (this.#config !== undefined && !this.#stopping) this.#listen(this.#config)
-    this.#statusChanged()
+  /** An active query lasts for months: a certificate that would not be let in any more ends its connection. */
+  #judgeCertificates(wallMs: number): void {
+    const { authorities } = this.#tls
+    if (authorities === undefined) return
+    const again = authorities !== this.#judgedBy
+    this.#judgedBy = authorities
+    for (const connection of [...this.#connections]) {
+      const { peer } = connection
+      if (peer === undefined || (!again && (this.#endsAt.get(connection) ?? 0) > wallMs)) continue
+      const judged = judgePeer(peer.chain, authorities, wallMs)
+      if (typeof judged === 'number') this.#endsAt.set(connection, judged)
+      else {
+        const text = `its certificate is not accepted any more: ${judged}`
+        this.#log.requestorEnded({ reason: `${peer.name}: ${text}`, count: 1 })
+        this.refused(connection, text)
+        connection.terminate(text)
+      }
+    }
   }
 
   /** Ends every connection with a word, closes the listeners; resolves when all are gone, in a few seconds at most. */
   async stop(): Promise<void> {
     this.#stopping = true
     clearTimeout(this.#gather)
-    const closing = this.#listeners.map((listener) => listener.close())
-    this.#listeners = []
+    const closed = this.#listeners.close()
     this.#end(() => true, 'the server is being stopped')
     const gone = new Promise<void>((resolve) => {
       this.#onEmpty = resolve
       if (this.#connections.size === 0) resolve()
     })
-    await Promise.all([...closing, gone])
+    await Promise.all([closed, gone])
   }
 
   #onEmpty: (() => void) | undefined
@@ -273,49 +305,16 @@ export class RequestorService implements ConnectionHost {
     return { mono: performance.now(), now: this.#parts.now(), keaNow: this.#parts.keaNow() }
   }
 
-  open(
-    since: LogicalSeconds | undefined,
-    requester: Requester,
-    waitedMs: number,
-  ): Extract<Input, { type: 'opened' | 'terminate' }> | 'later' {
-    const { store, indexTrusted, now } = this.#parts
-    if (this.#suspended) return { type: 'terminate', text: NOT_HEARD }
-    const opened = openAt(store, since, now())
-    if (since === undefined || !opened.complete) return opened
-    const widenedAt = this.#widened[entryKey(requester)]
-    const incomplete = { ...opened, after: opened.newest, complete: false }
-    if (this.#parts.disowns?.(since)) return incomplete
-    if (widenedAt !== undefined && since <= widenedAt) return incomplete
-    if (indexTrusted()) return opened
-    // After a crash the feed mostly proves in a moment that nothing was lost; DataMissing would cost the requestor a
-    // Bulk query for nothing.
-    return waitedMs < TRUST_WAIT_MS ? 'later' : incomplete
+  open(since: LogicalSeconds | undefined, requester: Requester, waitedMs: number) {
+    return this.#openings.active(since, requester, waitedMs)
   }
 
   read(after: number, limit: number): ChangeBatch {
     return this.#reader.read(after, limit)
   }
 
-  openBulk(query: ScanQuery, requester: Requester, waitedMs: number): OpenedBulk | 'later' {
-    const { store, indexTrusted, walkPending } = this.#parts
-    const { horizon } = store
-    if (horizon === undefined) return { refused: 'the leases of the DHCP server have not all been read yet' }
-    const start = query.window?.start
-    const widenedAt = this.#widened[entryKey(requester)]
-    if (start !== undefined && widenedAt !== undefined && start <= widenedAt)
-      return { refused: 'more than at the start time is shown to this requestor: ask without one' }
-    if (start !== undefined && this.#parts.disowns?.(start))
-      return {
-        refused: 'the start time is of before the clock of this server was set right: ask without one',
-      }
-    const later = (refused: string) => (waitedMs < BULK_WAIT_MS ? 'later' : { refused })
-    if (walkPending()) return later('the leases are being compared with those of the DHCP server')
-    if (start !== undefined && !indexTrusted())
-      return later('it is not known yet whether changes were lost in a crash')
-    if (query.configured && !this.#topologyKnown)
-      return later('the configured addresses are not known yet: the DHCP server has not been reached')
-    const bulk = openBulk(store, this.#topology, query, () => this.moment())
-    return bulk === undefined ? later('too many Bulk queries are running') : { bulk, horizon }
+  openBulk(query: ScanQuery, requester: Requester, waitedMs: number) {
+    return this.#openings.bulk(query, requester, waitedMs)
   }
 
   get tls(): TlsUpgrader | undefined {
@@ -328,10 +327,18 @@ export class RequestorService implements ConnectionHost {
 
   secured(
     connection: Connection,
-    { certifiedFor }: SecuredPeer,
+    { certifiedFor, chain, name }: SecuredPeer,
   ): { requester: Requester; rights: Rights } | string {
-    const judged = this.#judge({ address: connection.address, certifiedFor })
-    return typeof judged === 'string' ? judged : { requester: judged, rights: rightsOf(judged) }
+    const judged = this.#admission.secured({ address: connection.address, certifiedFor }, name)
+    if (typeof judged === 'string') return judged
+    const ends = this.#tls.authorities && judgePeer(chain, this.#tls.authorities, Date.now())
+    if (typeof ends === 'string') return `its certificate is refused: ${ends}`
+    this.#endsAt.set(connection, ends ?? 0)
+    return { requester: judged, rights: rightsOf(judged) }
+  }
+
+  refused({ address, identity }: Connection, reason: string): void {
+    this.#noteRefusal(identity === address ? address : `${identity} at ${address}`, reason)
   }
 
   closed(connection: Connection): void {
@@ -346,8 +353,12 @@ export class RequestorService implements ConnectionHost {
     const before = this.#config
     this.#config = config
     this.#serviceJson = json
-    this.#allowList = new AllowList(config)
-    if (before !== undefined) this.#noteWidened(before, config)
+    this.#admission.configure(config)
+    if (before !== undefined) {
+      // Who is matched by certificate is another question in another mode: all of it counts as changed.
+      const after = before.tls.mode === config.tls.mode ? config.requesters : []
+      this.#formerViews.changed(before.requesters, after, this.#parts.now())
+    }
     this.#log.configApplied({
       source,
       requesters: config.requesters.length,
@@ -357,17 +368,8 @@ export class RequestorService implements ConnectionHost {
     for (const timer of shortTimers(config)) this.#log.configShortTimer(timer)
     this.#parts.onConfig?.(config)
     this.#tls.configure(config)
-    this.#listen(config)
+    this.#listeners.listen(this.#placesFor(config))
     this.#rejudge(before, config)
-  }
-
-  #noteWidened(before: ServiceConfig, config: ServiceConfig): void {
-    const now = this.#parts.now()
-    const widened = { ...this.#widened }
-    const present = new Set(config.requesters.map(entryKey))
-    for (const key of Object.keys(widened)) if (!present.has(key)) delete widened[key]
-    for (const key of widenedEntries(before.requesters, config.requesters)) widened[key] = now
-    this.#widened = widened
   }
 
   #remember(): void {
@@ -375,7 +377,7 @@ export class RequestorService implements ConnectionHost {
       this.#parts.memory.write({
         service: this.#serviceJson,
         identities: this.#identities.map((octets) => Buffer.from(octets).toString('hex')),
-        widened: this.#widened,
+        formerViews: this.#formerViews.remembered(),
       })
       this.#memoryProblem = undefined
     } catch (error) {
@@ -385,39 +387,10 @@ export class RequestorService implements ConnectionHost {
     }
   }
 
-  #listen(config: ServiceConfig): void {
-    const wanted = this.#placesFor(config)
-    const kept: Listener[] = []
-    for (const listener of this.#listeners) {
-      if (wanted.some((place) => samePlace(place, listener.place))) kept.push(listener)
-      else void listener.close()
-    }
-    const added = wanted
-      .filter((place) => !kept.some((listener) => samePlace(place, listener.place)))
-      .map(
-        (place) =>
-          new Listener(
-            config.family,
-            place,
-            this.#log,
-            (socket) => this.#onSocket(socket),
-            () => this.#statusChanged(),
-          ),
-      )
-    this.#listeners = [...kept, ...added]
-  }
-
-  /** None when nothing is to be served, or must not be. */
+  /** None where nothing is to be served. Without a certificate it listens all the same, to refuse TLS. */
   #placesFor(config: ServiceConfig): readonly Place[] {
-    this.#refusal = undefined
     if ((!config.active && !config.bulk) || this.#stopping) return []
-    if (config.tls.mode === 'required') {
-      // Said in the log and among the problems by the keeper.
-      if (this.#tls.upgrader === undefined) return []
-    } else {
-      if (this.#parts.requireTls === true) return this.#refuse()
-      this.#log.configInsecure({ parameter: 'tls.mode' })
-    }
+    if (config.tls.mode === 'off') this.#log.configInsecure({ parameter: 'tls.mode' })
     const { listen } = this.#parts
     if (listen !== undefined && listen.length > 0) {
       return listen.map(({ address, port }) => ({ address, port: port ?? config.port }))
@@ -427,27 +400,21 @@ export class RequestorService implements ConnectionHost {
     return addresses.map((address) => ({ address, port: config.port }))
   }
 
-  #refuse(): readonly Place[] {
-    const { message } = new SidecarError('ALQ_TLS_PINNED', {})
-    this.#refusal = { parameter: 'tls.mode', text: message }
-    this.#log.listenerRefused({ reason: message })
-    return []
-  }
-
   /** Live connections keep no right that the new parameters do not give (an Active one lasts for months). */
   #rejudge(before: ServiceConfig | undefined, config: ServiceConfig): void {
     if (before === undefined) return
-    const served = this.#listeners.length > 0
+    const served = this.#listeners.any
     const switched =
       before.active !== config.active || before.bulk !== config.bulk || before.tls.mode !== config.tls.mode
     this.#end((connection) => {
       if (!served || switched) return true
       // Before TLS is up nothing is decided yet.
       if (config.tls.mode === 'required' && !connection.secure) return false
-      const { address, certifiedFor } = connection
-      const now = this.#allowList?.match({ address, certifiedFor })
+      const { address, peer } = connection
+      const now = this.#admission.match({ address, certifiedFor: peer?.certifiedFor })
       return now === undefined || !sameRights(now, connection.requester)
     }, 'the configuration has changed')
+    this.#judgeCertificates(Date.now())
   }
 
   #end(which: (connection: Connection) => boolean, text: string): void {
@@ -466,62 +433,25 @@ export class RequestorService implements ConnectionHost {
       socket.destroy()
       return
     }
-    const judged = this.#config.tls.mode === 'off' ? this.#judge({ address }) : this.#judgeUnsecured(address)
+    const known = this.#parts.family === 4 || this.#identities.length > 0
+    const judged = known ? this.#admission.accept(address) : 'the DUID of Kea is not known yet'
     if (typeof judged === 'string') {
-      this.#reject(socket, address, judged)
+      socket.on('error', () => {})
+      socket.destroy()
+      this.#log.requestorRejected({ requestor: address, reason: judged })
+      this.#noteRefusal(address, judged)
       return
     }
     const log = this.#log.child({ requestor: address, conn: ++connectionNumber })
-    log.requestorConnected({ port: socket.remotePort ?? 0 })
     const session = this.#parts.createSession(this.#settingsFor(judged, socket), this.moment())
-    this.#connections.add(new Connection(socket, judged, session, this, log))
+    const tls = this.#config.tls.mode === 'required'
+    this.#connections.add(new Connection(socket, judged, session, this, log, tls))
     this.#statusChanged()
   }
 
-  /** The entry that permits this peer, or why it is not served (RFC 7724 section 8.1, RFC 7653 section 9.1). */
-  #judge(peer: Peer): Requester | string {
-    const requester = this.#allowList?.match(peer)
-    if (requester === undefined) return 'it is not among the requesters'
-    if (this.#parts.family === 6 && this.#identities.length === 0) return 'the DUID of Kea is not known yet'
-    const { maxConnections, tls } = this.#config!
-    const judged = [...this.#connections].filter(({ secure }) => secure || tls.mode === 'off')
-    const all = judged.length
-    if (all >= maxConnections) return `all ${maxConnections} connections are taken`
-    const own = judged.filter((connection) => connection.address === peer.address).length
-    // As Kea does: one requestor alone does not take them all, where others are configured.
-    if (all > 0 && all === maxConnections - 1 && own === all && this.#allowList!.admitsSeveral) {
-      return 'the last free connection is kept for another requestor'
-    }
-    const ofEntry = judged.filter(
-      (connection) => entryKey(connection.requester) === entryKey(requester),
-    ).length
-    if (requester.maxConnections > 0 && ofEntry >= requester.maxConnections) {
-      return `all ${requester.maxConnections} connections of ${requester.place} are taken`
-    }
-    return requester
-  }
-
-  /** Before TLS is up: the entry of the address, or nobody in particular where a certificate may still decide. */
-  #judgeUnsecured(address: string): Requester | string {
-    const requester = this.#allowList?.match({ address })
-    if (requester === undefined && !this.#allowList?.asksForCertificates) {
-      return 'it is not among the requesters'
-    }
-    if (this.#parts.family === 6 && this.#identities.length === 0) return 'the DUID of Kea is not known yet'
-    const unsecured = [...this.#connections].filter(({ secure }) => !secure)
-    const own = unsecured.filter((connection) => connection.address === address).length
-    if (unsecured.length >= MAX_UNSECURED || own >= MAX_UNSECURED_OF_ONE) {
-      return `${unsecured.length} connections, ${own} of them from there, have not started TLS yet`
-    }
-    return requester ?? NOBODY
-  }
-
-  #reject(socket: Socket, address: string, reason: string): void {
-    socket.on('error', () => {})
-    socket.destroy()
-    this.#rejected.run(performance.now(), (suppressed) =>
-      this.#log.requestorRejected({ requestor: address, reason, suppressed }),
-    )
+  #noteRefusal(requestor: string, reason: string): void {
+    this.#refusals.note(requestor, reason, performance.now())
+    this.#statusChanged()
   }
 
   #settingsFor(requester: Requester, socket: Socket): SessionSettings {
@@ -575,18 +505,6 @@ export class RequestorService implements ConnectionHost {
   }
 }
 
-/** Who has not shown a certificate yet; may ask for TLS and nothing else. */
-const NOBODY: Requester = {
-  place: '',
-  queries: [],
-  ...EVERYTHING,
-  withholdOptions: [],
-  relayDataAlways: false,
-  maxConnections: 0,
-  keepaliveInterval: 0,
-  keepaliveForm: 'status',
-}
-
 function rightsOf(requester: Requester): Rights {
   return {
     active: requester.queries.includes('active'),
@@ -599,8 +517,4 @@ function rightsOf(requester: Requester): Rights {
     keepaliveSeconds: requester.keepaliveInterval,
     keepaliveForm: requester.keepaliveForm,
   }
-}
-
-function samePlace(a: Place, b: Place): boolean {
-  return a.address === b.address && a.port === b.port
 }

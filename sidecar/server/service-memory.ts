@@ -2,19 +2,18 @@
 // under defaults, and who this server is. One small file beside the store, replaced as a whole.
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { LogicalSeconds } from '../binding.ts'
 import { codeOf } from '../errors.ts'
+import type { RememberedViews } from './former-views.ts'
 
 export interface Remembered {
   /** Hello.service as it was accepted. */
   readonly service: string
   /** DHCPv4: server identifiers, most usual first. DHCPv6: one DUID. Hexadecimal. */
   readonly identities: readonly string[]
-  /** Entry of `requesters` -> second on L at which its view widened. */
-  readonly widened: Readonly<Record<string, LogicalSeconds>>
+  readonly formerViews: RememberedViews
 }
 
-const VERSION = 1
+const VERSION = 2
 
 export class ServiceMemory {
   readonly #path: string
@@ -35,9 +34,11 @@ export class ServiceMemory {
     }
     try {
       const value = JSON.parse(text) as Partial<Remembered> & { version?: number }
-      if (value.version !== VERSION || typeof value.service !== 'string') return undefined
+      const { formerViews } = value
+      if (value.version !== VERSION || typeof value.service !== 'string' || formerViews === undefined)
+        return undefined
       this.#written = text
-      return { service: value.service, identities: value.identities ?? [], widened: value.widened ?? {} }
+      return { service: value.service, identities: value.identities ?? [], formerViews }
     } catch {
       return undefined
     }
@@ -48,7 +49,7 @@ export class ServiceMemory {
     const text = `${JSON.stringify({ version: VERSION, ...remembered })}\n`
     if (text === this.#written) return
     const draft = `${this.#path}.new`
-    const file = openSync(draft, 'w', 0o640)
+    const file = openSync(draft, 'w', 0o600)
     try {
       writeSync(file, text)
       fsyncSync(file)

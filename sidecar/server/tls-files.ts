@@ -4,6 +4,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { reasonOf, SidecarError } from '../errors.ts'
+import type { Authorities } from './peer-judge.ts'
+import { readRevocationList } from './revocation.ts'
 
 /** Paths, as in kea.conf. */
 export interface TlsPlaces {
@@ -20,8 +22,20 @@ export interface TlsMaterial {
   /** PEM: the certificate, then those that lead to its authority. */
   readonly cert: string
   readonly key: string
-  /** Unix milliseconds from which the certificate is worth nothing. */
-  readonly expires: number
+  /** For connections that are up, read from `ca` and `crl`. */
+  readonly authorities: Authorities
+  /** What ends one day, and then keeps requestors out. */
+  readonly ends: readonly Ending[]
+  /** The key file may be read by everybody. */
+  readonly keyExposed: boolean
+}
+
+export interface Ending {
+  readonly what: 'certificate' | 'certificate of an authority' | 'revocation list'
+  /** File, or folder. */
+  readonly path: string
+  /** Unix milliseconds. */
+  readonly at: number
 }
 
 /** Octets read of one file at most: more is no certificate. */
@@ -39,28 +53,62 @@ export function readTlsFiles(places: TlsPlaces): TlsMaterial {
   for (const [parameter, path] of parameters) {
     if (path === '') throw new SidecarError('ALQ_TLS_MISSING', { parameter })
   }
-  const [{ ca, crl }, { cert, leaf }] = [
-    readAuthorities(places.trustAnchor),
-    readCertificate(places.certFile),
-  ]
+  const { ca, crl, authorities } = readAuthorities(places.trustAnchor)
+  const { cert, leaf } = readCertificate(places.certFile)
   const key = at('tls.key-file', places.keyFile, () => {
     const text = readText(places.keyFile)
     if (!leaf.checkPrivateKey(createPrivateKey(text)))
       throw new Error(`it is not the key of the certificate in ${places.certFile}`)
     return text
   })
-  return { ca, crl, cert, key, expires: Date.parse(leaf.validTo) }
+  return {
+    ca,
+    crl,
+    cert,
+    key,
+    authorities,
+    ends: endings(places, leaf, authorities),
+    keyExposed: (statSync(places.keyFile).mode & 0o007) !== 0,
+  }
 }
 
-function readAuthorities(path: string): { ca: string[]; crl: string[] } {
+function endings(
+  places: TlsPlaces,
+  leaf: X509Certificate,
+  { trusted, revocationLists }: Authorities,
+): Ending[] {
+  const { certFile, trustAnchor: path } = places
+  // Of each kind the one that ends first; the others are told of once that one is replaced.
+  const first = (what: Ending['what'], times: readonly (number | undefined)[]): Ending[] => {
+    const known = times.filter((at) => at !== undefined && !Number.isNaN(at)) as number[]
+    return known.length === 0 ? [] : [{ what, path, at: Math.min(...known) }]
+  }
+  return [
+    { what: 'certificate', path: certFile, at: Date.parse(leaf.validTo) },
+    ...first(
+      'certificate of an authority',
+      trusted.map(({ validTo }) => Date.parse(validTo)),
+    ),
+    ...first(
+      'revocation list',
+      revocationLists.map(({ nextUpdate }) => nextUpdate),
+    ),
+  ]
+}
+
+function readAuthorities(path: string): { ca: string[]; crl: string[]; authorities: Authorities } {
   return at('tls.trust-anchor', path, () => {
     const texts = statSync(path).isDirectory() ? readFolder(path) : [readText(path)]
     const ca = texts.flatMap((text) => blocks(text, 'CERTIFICATE'))
     const crl = texts.flatMap((text) => blocks(text, 'X509 CRL'))
     if (ca.length === 0) throw new Error('there is no certificate in it')
-    for (const pem of ca) new X509Certificate(pem)
     // A folder of OpenSSL's holds each file twice, the second time under its hash.
-    return { ca: [...new Set(ca)], crl: [...new Set(crl)] }
+    const unique = { ca: [...new Set(ca)], crl: [...new Set(crl)] }
+    const authorities = {
+      trusted: unique.ca.map((pem) => new X509Certificate(pem)),
+      revocationLists: unique.crl.map(readRevocationList),
+    }
+    return { ...unique, authorities }
   })
 }
 
@@ -83,7 +131,10 @@ function readCertificate(path: string): { cert: string; leaf: X509Certificate } 
 }
 
 function readText(path: string): string {
-  const { size } = statSync(path)
+  const about = statSync(path)
+  // Reading a pipe or a device would not end.
+  if (!about.isFile()) throw new Error(`${path} is no file`)
+  const { size } = about
   if (size > MAX_FILE) throw new Error(`${path} has ${size} octets, more than the ${MAX_FILE} allowed`)
   return readFileSync(path, 'utf8')
 }

@@ -2,14 +2,20 @@
 import type { ServiceConfig } from '../config.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import type { Authorities } from './peer-judge.ts'
 import { TlsUpgrader } from './tls.ts'
-import { readTlsFiles, type TlsMaterial, type TlsPlaces } from './tls-files.ts'
+import { type Ending, readTlsFiles, type TlsMaterial, type TlsPlaces } from './tls-files.ts'
 
 const DAY_MS = 86_400_000
-/** How long before its end a certificate is told of, once a day. */
-const EXPIRES_SOON_MS = 30 * DAY_MS
+/** How long before its end something is told of, once a day. */
+const ENDS_SOON_MS = 30 * DAY_MS
 /** Files that could not be used are tried again. */
 const RETRY_MS = 60_000
+
+interface TlsProblem {
+  readonly parameter: string
+  readonly text: string
+}
 
 export class TlsKeeper {
   readonly #log: Log
@@ -18,8 +24,9 @@ export class TlsKeeper {
   #places: TlsPlaces | undefined
   #upgrader: TlsUpgrader | undefined
   #material: TlsMaterial | undefined
-  #problem: { readonly parameter: string; readonly text: string } | undefined
-  #toldExpiryAt = Number.NEGATIVE_INFINITY
+  #problem: TlsProblem | undefined
+  /** When each thing that ends was told of last. */
+  readonly #toldAt = new Map<string, number>()
   #triedAt = Number.NEGATIVE_INFINITY
 
   constructor(log: Log, pinned: Partial<TlsPlaces> = {}) {
@@ -27,14 +34,26 @@ export class TlsKeeper {
     this.#pinned = pinned
   }
 
-  /** undefined: there are no files that could be used, ever; nothing can be served. */
+  /** undefined: there are no files that could be used, ever; TLS is refused, and nothing served. */
   get upgrader(): TlsUpgrader | undefined {
     return this.#upgrader
   }
 
-  /** What is wrong with the files as they are now; older ones may be in use. */
-  get problem(): { readonly parameter: string; readonly text: string } | undefined {
-    return this.#problem
+  /** By what the certificates of connections that are up are judged; undefined = there are no files that could be used. */
+  get authorities(): Authorities | undefined {
+    return this.#material?.authorities
+  }
+
+  /**
+   * What is wrong with the files as they are now (older ones may be in use), and what ends soon.
+   * @param wallMs Unix milliseconds
+   */
+  problems(wallMs: number): readonly TlsProblem[] {
+    const ending = this.#endings(wallMs).map(({ what, path, at }) => {
+      const end = new Date(at).toISOString()
+      return { parameter: '', text: `${what} in ${path} ${at > wallMs ? 'ends' : 'has ended'} ${end}` }
+    })
+    return this.#problem === undefined ? ending : [this.#problem, ...ending]
   }
 
   /** New parameters. Without TLS in them all is forgotten. */
@@ -57,7 +76,7 @@ export class TlsKeeper {
     this.#triedAt = performance.now()
     try {
       const material = readTlsFiles(places)
-      if (JSON.stringify(material) !== JSON.stringify(this.#material)) this.#use(material, places)
+      if (!sameMaterial(material, this.#material)) this.#use(material, places)
       this.#problem = undefined
     } catch (error) {
       const text = reasonOf(error)
@@ -74,12 +93,12 @@ export class TlsKeeper {
   }
 
   /**
-   * Called now and then: tells of a certificate that ends soon, and tries files again that could not be used.
+   * Called now and then: tells of what ends soon, and tries files again that could not be used.
    * @param wallMs Unix milliseconds
    * @returns whether something changed that the service has to look at
    */
   check(wallMs: number): boolean {
-    this.#tellExpiry(wallMs)
+    this.#tellEndings(wallMs)
     if (this.#problem === undefined || performance.now() - this.#triedAt < RETRY_MS) return false
     this.reload()
     return this.#problem === undefined
@@ -95,21 +114,31 @@ export class TlsKeeper {
       throw new SidecarError('ALQ_TLS_FILE', fields, { cause: error })
     }
     this.#material = material
-    this.#toldExpiryAt = Number.NEGATIVE_INFINITY
+    this.#toldAt.clear()
     this.#log.tlsLoaded({
       path: places.certFile,
       authorities: material.ca.length,
-      until: new Date(material.expires).toISOString(),
+      until: new Date(material.ends[0]!.at).toISOString(),
     })
+    if (material.keyExposed) this.#log.tlsKeyExposed({ path: places.keyFile })
   }
 
-  #tellExpiry(wallMs: number): void {
-    if (this.#material === undefined || this.#places === undefined) return
-    const left = this.#material.expires - wallMs
-    if (left > EXPIRES_SOON_MS || performance.now() - this.#toldExpiryAt < DAY_MS) return
-    this.#toldExpiryAt = performance.now()
-    const { certFile: path } = this.#places
-    if (left > 0) this.#log.tlsExpires({ path, days: Math.floor(left / DAY_MS) })
-    else this.#log.tlsExpired({ path })
+  #endings(wallMs: number): readonly Ending[] {
+    return (this.#material?.ends ?? []).filter(({ at }) => at - wallMs <= ENDS_SOON_MS)
   }
+
+  #tellEndings(wallMs: number): void {
+    for (const { what, path, at } of this.#endings(wallMs)) {
+      const now = performance.now()
+      if (now - (this.#toldAt.get(what) ?? Number.NEGATIVE_INFINITY) < DAY_MS) continue
+      this.#toldAt.set(what, now)
+      if (at > wallMs) this.#log.tlsExpires({ what, path, days: Math.floor((at - wallMs) / DAY_MS) })
+      else this.#log.tlsExpired({ what, path })
+    }
+  }
+}
+
+function sameMaterial(a: TlsMaterial, b: TlsMaterial | undefined): boolean {
+  const text = (one: TlsMaterial) => JSON.stringify([one.ca, one.crl, one.cert, one.key])
+  return b !== undefined && text(a) === text(b)
 }

@@ -2,11 +2,12 @@
 //
 // A tls.Server that never listens takes the sockets: a TLSSocket made by hand would let certificates of anybody in, since
 // only the server refuses what cannot be verified.
-import { constants } from 'node:crypto'
+import { constants, type X509Certificate } from 'node:crypto'
 import { isIP, type Socket } from 'node:net'
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
 import { codeOf, reasonOf } from '../errors.ts'
 import { tlsCiphers, tlsVersions } from '../tls-profile.ts'
+import type { PeerChain } from './peer-judge.ts'
 import type { TlsMaterial } from './tls-files.ts'
 
 /** A little more than the session allows: it has the word. */
@@ -16,6 +17,7 @@ export interface SecuredPeer {
   readonly socket: TLSSocket
   /** For the log: its names, or the subject where it has none. */
   readonly name: string
+  readonly chain: PeerChain
   /** Whether a dNSName or iPAddress of its certificate is this name. */
   readonly certifiedFor: (name: string) => boolean
 }
@@ -39,8 +41,14 @@ export class TlsUpgrader {
     })
     this.#server.on('secureConnection', (socket) => {
       const upgrade = this.#taken(socket)
-      if (upgrade === undefined || !socket.authorized) socket.destroy()
-      else upgrade.secured(peerOf(socket))
+      const certificate = socket.getPeerX509Certificate()
+      if (upgrade === undefined || !socket.authorized || certificate === undefined) {
+        socket.destroy()
+        return
+      }
+      // OpenSSL takes an authority's own certificate for one of a requestor; any entry with an address would match it.
+      if (certificate.ca) upgrade.failed('its certificate is that of an authority')
+      else upgrade.secured(peerOf(socket, certificate))
     })
     this.#server.on('tlsClientError', (error, socket) => {
       // After a time-out Node leaves it open.
@@ -87,19 +95,27 @@ function contextOf(material: TlsMaterial): SecureContextOptions {
     ...tlsVersions,
     ciphers: tlsCiphers,
     honorCipherOrder: true,
-    // Without tickets each connection shows its certificate, so that what was revoked or replaced has an end.
+    // Each connection shows its certificate, so that what was revoked or replaced has an end. In TLS 1.3 tickets go out
+    // all the same, which nothing answers to: sessions are not kept.
     secureOptions:
       constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
   }
 }
 
-function peerOf(socket: TLSSocket): SecuredPeer {
-  const certificate = socket.getPeerX509Certificate()
+/** Octets of names in log lines. */
+const MAX_NAME = 256
+
+function peerOf(socket: TLSSocket, certificate: X509Certificate): SecuredPeer {
+  const chain: [X509Certificate, ...X509Certificate[]] = [certificate]
+  for (let at = certificate.issuerCertificate; at !== undefined; at = at.issuerCertificate) {
+    if (chain.length > 10 || chain.some((one) => one.fingerprint256 === at!.fingerprint256)) break
+    chain.push(at)
+  }
   return {
     socket,
-    name: certificate?.subjectAltName ?? certificate?.subject ?? '',
+    name: (certificate.subjectAltName ?? certificate.subject).slice(0, MAX_NAME),
+    chain,
     certifiedFor: (name) => {
-      if (certificate === undefined) return false
       if (isIP(name) !== 0) return certificate.checkIP(name) !== undefined
       // Exact names: a certificate for *.example.net speaks for no one in particular.
       const exact = { subject: 'never', wildcards: false, partialWildcards: false } as const

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Family } from '../../sidecar/binding.ts'
 import { parseService } from '../../sidecar/config.ts'
+import { LineLimit } from '../../sidecar/line-limits.ts'
 import { AllowList, sameRights } from '../../sidecar/server/allow-list.ts'
-import { LineLimit } from '../../sidecar/server/line-limit.ts'
 
 function allow(requesters: unknown[], family: Family = 4): AllowList {
   return new AllowList(parseService(JSON.stringify({ requesters }), family))

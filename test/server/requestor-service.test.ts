@@ -170,19 +170,11 @@ test('an entry without "active" is refused an active query', async () => {
   assert.ok(event.type === 'terminated' && event.refused && event.status === 'NotAllowed')
 })
 
-test('tls.mode required without files: nothing listens, and the sentence says why', async () => {
-  await using service = new TestService(4).walked().configure({ tls: { mode: 'required' } })
-  assert.deepEqual(service.service.places, [])
-  const [problem] = service.service.problems
-  assert.equal(problem?.parameter, 'tls.trust-anchor')
-  assert.match(problem.text, /tls.trust-anchor is not given/)
-  assert.equal(service.logged('tls.missing').length, 1)
-})
-
-test('--require-tls is not weakened by tls.mode off', async () => {
+test('--require-tls is not weakened by tls.mode off: TLS stays required, and the sentence says so', async () => {
   await using service = new TestService(4, { requireTls: true }).walked().configure()
-  assert.deepEqual(service.service.places, [])
   assert.match(service.service.problems[0]!.text, /--require-tls/)
+  assert.equal(await rejected(service.connect()), 'ALQ_SERVER_CLOSED')
+  await waitFor('the line', () => service.logged('requestor.misbehaved').length === 1)
 })
 
 test('nothing listens while both services are off', async () => {
@@ -204,6 +196,43 @@ test('new parameters apply without a restart: the listener stays, who lost permi
   assert.equal(await service.port(), port)
   service.put('192.0.2.7')
   await stays.until((event) => event.type === 'binding')
+})
+
+test('a widened view does not resume, also after a restart and over a while without any entry', async () => {
+  const narrow = { requesters: [{ address: '127.0.0.1', subnets: [1], 'remote-ids': ['0a'] }] }
+  const first = new TestService(4).walked().configure(narrow)
+  const seen = first.now
+  first.now += 10
+  first.configure({ requesters: ['127.0.0.2'] })
+  const { folder } = first
+  await first.service.stop()
+  await using second = new TestService(4, { folder }).walked()
+  second.now = seen + 20
+  second.service.restore()
+  second.configure({ requesters: ['127.0.0.1'] })
+  const again = await second.connect({ since: seen })
+  await again.until((event) => event.type === 'data-missing')
+  const later = await second.connect({ since: second.now })
+  await later.until((event) => event.type === 'catch-up-complete')
+})
+
+test('other entries that change leave a narrow one alone: it resumes, and so do wide ones behind it', async () => {
+  const narrow = { certificate: 'bng1.example.net', subnets: [1] }
+  await using service = new TestService(4).walked().configure({ requesters: [narrow, '127.0.0.1'] })
+  const seen = service.now
+  service.now += 10
+  service.configure({ requesters: [narrow, '127.0.0.1', '127.0.0.3'] })
+  const again = await service.connect({ since: seen })
+  await again.until((event) => event.type === 'catch-up-complete')
+})
+
+test('a sidecar that does not know what it showed before answers older start times with DataMissing', async () => {
+  await using service = new TestService(4).walked()
+  service.now += 10
+  service.service.restore()
+  service.configure()
+  const again = await service.connect({ since: service.now - 1 })
+  await again.until((event) => event.type === 'data-missing')
 })
 
 test('a widened view does not resume: older start times get DataMissing', async () => {

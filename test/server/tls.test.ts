@@ -11,7 +11,7 @@ import { encodeActiveQuery } from '../../sidecar/requestor/client.ts'
 import { type RequestorTls, startFrame } from '../../sidecar/requestor/start-tls.ts'
 import { Authority, type Issued } from '../support/certificates.ts'
 import { TestService } from '../support/requestor-service.ts'
-import { GiveUp, waitFor } from '../support/wait.ts'
+import { waitFor } from '../support/wait.ts'
 
 const authority = new Authority()
 const stranger = new Authority('another authority')
@@ -120,30 +120,6 @@ for (const family of [4, 6] as const) {
       assert.match(message, /TLSConnectionRefused/)
     })
 
-    const bad: Readonly<Record<string, () => Issued>> = {
-      'signed by itself': () => authority.selfSigned(),
-      'of another authority': () => stranger.issue({ purpose: 'clientAuth' }),
-      expired: () => authority.issue({ days: -1 }),
-      'for servers only': () => authority.issue({ purpose: 'serverAuth' }),
-    }
-    for (const [what, make] of Object.entries(bad)) {
-      it(`refuses a certificate ${what}; it sees nothing`, async () => {
-        await using service = new TestService(family).walked().configure({ tls: files() })
-        service.put(address(family, 1))
-        const seen = new FoldedBindings()
-        const message = await failure(async () => {
-          const requestor = await service.connect({ tls: tlsOf(make()), since: service.now })
-          await requestor.until(() => {
-            throw new GiveUp('an event came')
-          }, seen)
-        })
-        assert.doesNotMatch(message, /an event came/)
-        assert.equal(seen.told, 0)
-        const line = await waitFor('the line', () => service.logged('requestor.unsecured')[0])
-        assert.match(String(line['reason']), /certificate is refused/)
-      })
-    }
-
     it('refuses a requestor that shows no certificate', async () => {
       await using service = new TestService(family).walked().configure({ tls: files() })
       const none = { ca: authority.cert, cert: '', key: '' }
@@ -221,7 +197,7 @@ for (const family of [4, 6] as const) {
   })
 }
 
-it('files that are missing or wrong: nothing listens, and the sentence names file and reason', async () => {
+it('files that are missing or wrong: TLS is refused, nothing is served, and the sentence names file and reason', async () => {
   const wrong = join(authority.folder, 'wrong.pem')
   writeFileSync(wrong, 'no certificate')
   const cases = [
@@ -232,19 +208,25 @@ it('files that are missing or wrong: nothing listens, and the sentence names fil
     ],
     [{ ...files(), 'cert-file': wrong }, 'tls.cert-file', /wrong\.pem.*no certificate in it/],
     [{ ...files(), 'trust-anchor': wrong }, 'tls.trust-anchor', /wrong\.pem.*no certificate in it/],
+    [{ ...files(), 'trust-anchor': '/dev/zero' }, 'tls.trust-anchor', /\/dev\/zero is no file/],
     [{ ...files(), 'key-file': client.keyFile }, 'tls.key-file', /not the key of the certificate/],
     [{ ...files(), 'key-file': '' }, 'tls.key-file', /tls\.key-file is not given/],
   ] as const
   for (const [tls, parameter, text] of cases) {
     await using service = new TestService(4).walked().configure({ tls })
-    assert.deepEqual(service.service.places, [])
     const [problem] = service.service.problems
     assert.equal(problem?.parameter, parameter)
     assert.match(problem.text, text)
     assert.equal(service.logged('tls.missing').length, 1)
+    assert.match(await failure(() => service.connect({ tls: tlsOf(client) })), /TLSConnectionRefused/)
+    assert.equal((await answerTo(service, encodeActiveQuery({ family: 4, xid: 7 }))).length, 0)
     service.configure({ tls: files() })
-    await service.port()
-    assert.deepEqual(service.service.problems, [])
+    const requestor = await service.connect({ tls: tlsOf(client) })
+    await requestor.until(({ type }) => type === 'accepted')
+    assert.deepEqual(
+      service.service.problems.filter(({ text }) => !text.includes('was refused')),
+      [],
+    )
   }
 })
 
@@ -305,23 +287,10 @@ it('parameters that come again unchanged load replaced files, too: a reload of K
   const own = { certFile: join(service.folder, 'cert.pem'), keyFile: join(service.folder, 'key.pem') }
   const tls = files({ ...server, ...own })
   service.walked().configure({ tls })
-  assert.deepEqual(service.service.places, [])
+  assert.match(await failure(() => service.connect({ tls: tlsOf(client) })), /TLSConnectionRefused/)
   copyFileSync(server.certFile, own.certFile)
   copyFileSync(server.keyFile, own.keyFile)
   service.configure({ tls })
-  const requestor = await service.connect({ tls: tlsOf(client) })
-  await requestor.until(({ type }) => type === 'accepted')
-})
-
-it('a revocation list beside the authority refuses whom it names, and nobody else', async () => {
-  await using service = new TestService(4)
-  const revoked = authority.issue({ purpose: 'clientAuth' })
-  const anchor = join(service.folder, 'anchor.pem')
-  writeFileSync(anchor, authority.cert + authority.revoke(revoked))
-  service.walked().configure({ tls: { ...files(), 'trust-anchor': anchor } })
-  await failure(async () => (await service.connect({ tls: tlsOf(revoked) })).until(() => true))
-  const line = await waitFor('the line', () => service.logged('requestor.unsecured')[0])
-  assert.match(String(line['reason']), /CERT_REVOKED/)
   const requestor = await service.connect({ tls: tlsOf(client) })
   await requestor.until(({ type }) => type === 'accepted')
 })

@@ -17,6 +17,8 @@ export interface Wishes {
   readonly purpose?: 'clientAuth' | 'serverAuth'
   /** Days from now at which it ends; negative = has ended. */
   readonly days?: number
+  /** An RSA key of 1024 bits. */
+  readonly weak?: boolean
 }
 
 /** An authority in a folder of its own. */
@@ -26,8 +28,29 @@ export class Authority {
   readonly #keyFile = join(this.folder, 'ca.key')
   #number = 0
 
-  constructor(name = 'authority') {
-    selfSigned(this.#keyFile, this.certFile, name)
+  /** Of an authority below another one: what leads there. */
+  readonly #above: string
+
+  /** @param signed made elsewhere; else it signs itself */
+  constructor(name = 'authority', signed?: (keyFile: string, certFile: string) => string) {
+    this.#above = signed?.(this.#keyFile, this.certFile) ?? ''
+    if (signed === undefined) selfSigned(this.#keyFile, this.certFile, name)
+  }
+
+  /** An authority whose certificate this one has signed, in the same folder's care. */
+  intermediate(): Authority {
+    const signed = (keyFile: string, certFile: string) => {
+      const { key, cert } = this.#sign(['basicConstraints=critical,CA:TRUE'], {})
+      writeFileSync(keyFile, key)
+      writeFileSync(certFile, cert)
+      return cert
+    }
+    return new Authority('below', signed)
+  }
+
+  /** Its own certificate and key, as if it were a requestor. */
+  get own(): Issued {
+    return issued(this.certFile, this.#keyFile)
   }
 
   get cert(): string {
@@ -35,16 +58,23 @@ export class Authority {
   }
 
   issue(wishes: Wishes = {}): Issued {
-    const { names = 'DNS:localhost,IP:127.0.0.1,IP:::1', purpose, days = 100 } = wishes
+    const { names = 'DNS:localhost,IP:127.0.0.1,IP:::1', purpose } = wishes
+    const extensions = [`subjectAltName=${names}`, ...(purpose ? [`extendedKeyUsage=${purpose}`] : [])]
+    return this.#sign(extensions, wishes)
+  }
+
+  #sign(extensions: readonly string[], { days = 100, weak }: Wishes): Issued {
     const file = (extension: string) => join(this.folder, `${this.#number}.${extension}`)
     this.#number++
-    openssl(['req', '-new', ...newKey, '-keyout', file('key'), '-out', file('csr'), '-subj', '/CN=issued'])
-    const extensions = [`subjectAltName=${names}`, ...(purpose ? [`extendedKeyUsage=${purpose}`] : [])]
+    const kind = weak ? ['-newkey', 'rsa:1024', '-nodes'] : newKey
+    const subject = `/CN=issued ${this.#number}`
+    openssl(['req', '-new', ...kind, '-keyout', file('key'), '-out', file('csr'), '-subj', subject])
     writeFileSync(file('ext'), `${extensions.join('\n')}\n`)
     const signer = ['-CA', this.certFile, '-CAkey', this.#keyFile, '-set_serial', String(1000 + this.#number)]
     const request = ['-in', file('csr'), '-out', file('pem'), '-extfile', file('ext')]
     // Negative days make it end before it begins, which is expired all the same.
     openssl(['x509', '-req', ...request, ...signer, '-days', String(days)])
+    if (this.#above !== '') writeFileSync(file('pem'), readFileSync(file('pem'), 'utf8') + this.#above)
     return issued(file('pem'), file('key'))
   }
 

@@ -2,7 +2,7 @@
 import { parameters } from '../../sidecar/config-parameters.ts'
 import { daemonFlags, exitCodes } from '../../sidecar/daemon-flags.ts'
 import { errorTable } from '../../sidecar/errors.ts'
-import { logLines } from '../../sidecar/log.ts'
+import { logLines } from '../../sidecar/log-lines.ts'
 import { watchFlags } from '../../sidecar/requestor/arguments.ts'
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

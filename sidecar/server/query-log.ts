@@ -1,0 +1,109 @@
+// What a connection is asked and how it ended, for whoever audits it: each query has one line at its beginning and one at
+// its end, which names the requestor (address, and names in its certificate), and says how many messages it was told.
+import { assertNever } from '../errors.ts'
+import type { Log } from '../log.ts'
+import type { SessionNote } from '../session/session-io.ts'
+
+interface Running {
+  readonly query: 'active' | 'bulk'
+  readonly began: number
+  /** Messages of the connection when it began. */
+  readonly messages: number
+}
+
+export class QueryLog {
+  /** That of the connection; another one once its certificate is known. */
+  log: Log
+  readonly #messages: () => number
+  readonly #running = new Map<string, Running>()
+  #caughtUp = false
+
+  /** @param messages sent on the connection so far */
+  constructor(log: Log, messages: () => number) {
+    this.log = log
+    this.#messages = messages
+  }
+
+  get caughtUp(): boolean {
+    return this.#caughtUp
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  note(note: SessionNote): void {
+    const { log } = this
+    switch (note.event) {
+      case 'query-started': {
+        const { xid, since } = note
+        this.#begin(xid, 'active')
+        log.queryStarted({ xid, query: 'active', ...(since === undefined ? {} : { since }) })
+        return
+      }
+      case 'bulk-started': {
+        const { xid, by, since, until } = note
+        this.#begin(xid, 'bulk')
+        log.queryStarted({
+          xid,
+          query: 'bulk',
+          by,
+          ...(since === undefined ? {} : { since }),
+          ...(until === undefined ? {} : { until }),
+        })
+        return
+      }
+      case 'query-refused':
+        this.#running.delete(note.xid)
+        log.queryRefused(note)
+        return
+      case 'bulk-done': {
+        const { xid, by, bindings, messages, seconds } = note
+        this.#running.delete(xid)
+        log.queryDone({ xid, query: 'bulk', by, count: bindings, messages, seconds })
+        return
+      }
+      case 'caught-up':
+        this.#caughtUp = true
+        log.queryCaughtUp({ xid: note.xid, count: note.messages })
+        return
+      case 'data-missing':
+        this.#caughtUp = true
+        log.queryDataMissing(note)
+        return
+      case 'query-terminated': {
+        const { xid, query, status, reason } = note
+        const told = this.#end(xid)
+        log.queryTerminated({ xid, query, status, reason, ...told })
+        return
+      }
+      case 'misbehaved':
+        log.requestorMisbehaved(note)
+        return
+      case 'tls-refused':
+        log.sessionNote({ note: 'TLSConnectionRefused sent' })
+        return
+      default:
+        assertNever(note)
+    }
+  }
+
+  /** The connection is gone, and what ran on it with it. */
+  closed(reason: string): void {
+    for (const [xid, { query }] of [...this.#running]) {
+      this.log.queryClosed({ xid, query, reason, ...this.#end(xid) })
+    }
+  }
+
+  #begin(xid: string, query: Running['query']): void {
+    this.#running.set(xid, { query, began: performance.now(), messages: this.#messages() })
+  }
+
+  #end(xid: string): { messages: number; seconds: number } {
+    const running = this.#running.get(xid)
+    this.#running.delete(xid)
+    if (running === undefined) return { messages: 0, seconds: 0 }
+    const seconds = Math.round((performance.now() - running.began) / 1000)
+    return { messages: this.#messages() - running.messages, seconds }
+  }
+}
