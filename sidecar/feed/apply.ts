@@ -42,9 +42,11 @@ export function applyChange(
   const { lease, operation } = change
   if (operation !== Operation.delete) {
     const { origin, packet } = change
-    // A partner's command on Kea's main thread is told as of unknown origin first.
-    const isPartnersWrite = origin === Origin.partner || origin === Origin.unknown
-    const next = bindingOf(lease, stateOfRow(lease), origin, packet, previous, now, isPartnersWrite)
+    // A partner's command on Kea's main thread is told as of unknown origin first. What a partner has just written is as new
+    // as its packet, also where that came in the same second, or Kea answered from its cache and wrote only the relay data.
+    const isPartners = origin === Origin.partner || origin === Origin.unknown
+    const hasNewestRelay = isPartners && lease.clientLastTransaction === previous?.clientLastTransaction
+    const next = bindingOf(lease, stateOfRow(lease), origin, packet, previous, now, hasNewestRelay)
     return restamp || tells(next, previous) ? next : undefined
   }
   // Ended and absent are equal: the row of a lease that has ended may go without a word. A declined one is in force
@@ -75,11 +77,13 @@ export function applyAnnotation(
  * A row of a snapshot beside what is stored: the binding as it now is where they differ, nothing where they agree.
  * The cause of a difference is not known.
  * @param now Kea's clock when the page was read
+ * @param hasNewestRelay the row's relay data are newer than what is known, or the same
  */
 export function reconcileRow(
   row: LeaseRow,
   previous: BindingData | undefined,
   now: UnixSeconds,
+  hasNewestRelay = false,
 ): BindingData | undefined {
   let state = stateOfRow(row)
   // The same grace as for stored bindings, else each walk would bring back what was told as ended.
@@ -88,7 +92,7 @@ export function reconcileRow(
     state = BindingState.expired
   }
   if (state === BindingState.active) {
-    const next = bindingOf(row, state, Origin.unknown, undefined, previous, now)
+    const next = bindingOf(row, state, Origin.unknown, undefined, previous, now, hasNewestRelay)
     return previous === undefined || differs(next, previous) ? next : undefined
   }
   // Ended and absent are equal: a row that is not in force makes no record, and ends none that has ended.
@@ -166,7 +170,7 @@ function bindingOf(
   packet: PacketData | undefined,
   previous: BindingData | undefined,
   now: UnixSeconds,
-  isPartnersWrite = false,
+  hasNewestRelay = false,
 ): BindingData {
   // Captured data belongs to address and client: what another client's packets carried is none of this one's.
   const known = previous !== undefined && sameClient(previous, row) ? previous : undefined
@@ -186,7 +190,7 @@ function bindingOf(
     clientLastTransaction: row.clientLastTransaction,
     stateSince: sinceWhen(state, row, previous, now),
     hostname: row.hostname,
-    relay: ofNobody ? NO_OCTETS : relayOf(row, packet, known, isPartnersWrite),
+    relay: ofNobody ? NO_OCTETS : relayOf(row, packet, known, hasNewestRelay),
     options: ofNobody ? NO_OCTETS : optionsOf(packet, known?.options ?? NO_OCTETS, familyOf(row)),
   }
 }
@@ -213,22 +217,21 @@ function sinceWhen(
  * A packet's relay data is the newest there is. A packet that came from no relay (a direct renew) leaves the old ones in
  * place, as Kea does: they still say where the client is attached. A row's stored data count where nothing is known, or
  * where the row is newer than what is known: a renew that Kea answered from its cache brings new relay data
- * (an annotation) that its row never gets. What a partner has just written is as new as its packet, also within the same
- * second, and where Kea answered from its cache and wrote only the relay data.
+ * (an annotation) that its row never gets.
  */
 function relayOf(
   row: LeaseRow,
   packet: PacketData | undefined,
   known: BindingData | undefined,
-  isPartnersWrite: boolean,
+  hasNewestRelay: boolean,
 ): Uint8Array {
   if (packet?.relay !== undefined) return packet.relay
   const stored = row.storedRelay
   if (known === undefined) return stored ?? NO_OCTETS
   if (stored === undefined) return known.relay
   if (known.relay.length === 0) return stored
-  const newer = row.clientLastTransaction - known.clientLastTransaction
-  if (packet === undefined && (newer > 0 || (newer === 0 && isPartnersWrite))) {
+  const isNewer = row.clientLastTransaction > known.clientLastTransaction
+  if (packet === undefined && (isNewer || hasNewestRelay)) {
     return mergeStoredRelay(stored, known.relay, familyOf(row))
   }
   return known.relay

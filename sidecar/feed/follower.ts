@@ -279,6 +279,7 @@ export class Follower {
       progress.note({ kind: 'connected', kea: hello.keaVersion, epoch })
     }
     progress.newestSeq = Math.max(progress.newestSeq, hello.lastSeq)
+    progress.extendedInfo = hello.extendedInfo
     if (isOther || this.#hello?.serviceGeneration !== hello.serviceGeneration) {
       progress.output({ kind: 'hello', hello })
     }

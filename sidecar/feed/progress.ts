@@ -64,6 +64,8 @@ export class Progress {
   epoch = ''
   /** Newest sequence number heard of in this epoch. */
   newestSeq = 0
+  /** Kea keeps relay data with every row (Hello). */
+  extendedInfo = false
   /** Changes may be missing until a walk has ended. */
   walkNeeded: boolean
   /** A walk is under way, needed or periodic. */

@@ -1,7 +1,7 @@
 // Walks: when one begins, what its pages do to the store, and what is done about bindings that none has shown.
-import { BindingState, type UnixSeconds } from '../binding.ts'
+import { type BindingData, BindingState, type UnixSeconds } from '../binding.ts'
 import { reconcileRow, vanished } from './apply.ts'
-import type { SnapshotPage } from './events.ts'
+import type { LeaseRow, SnapshotPage } from './events.ts'
 import { type Progress, SLICE_BINDINGS } from './progress.ts'
 import { Walk } from './walk.ts'
 
@@ -13,6 +13,8 @@ export class Reconciler {
   #walk: Walk | undefined
   #nextAt: number
   #lostThrough = 0
+  /** Kea's time at which events began to be missing, or earlier; Infinity = none are. */
+  #lostSince: UnixSeconds
   /** A walk found so many bindings gone that a second one has to agree, at this time. */
   #confirmAt: number | undefined
   #massMissing = 0
@@ -22,6 +24,7 @@ export class Reconciler {
     this.#progress = progress
     this.#onEnd = onEnd
     this.#nextAt = this.#afterPause(now)
+    this.#lostSince = progress.walkNeeded ? 0 : Number.POSITIVE_INFINITY
   }
 
   /** There is work that needs nobody's answer. */
@@ -62,6 +65,7 @@ export class Reconciler {
   /** Events up to `seq` are lost: a walk finds what they did. */
   lose(seq: number, now: number): void {
     this.#lostThrough = seq
+    this.#lostSince = Math.min(this.#lostSince, this.#lastTold())
     const walk = this.#walk
     if (walk === undefined) {
       this.begin(now)
@@ -164,7 +168,8 @@ export class Reconciler {
     const keaNow = Math.floor(page.clock / 1000)
     for (const row of page.leases) {
       if (walk.isNewerThan(row.address, page.stamp)) continue // Marked when that event came.
-      const next = reconcileRow(row, store.peek(row.address), keaNow)
+      const previous = store.peek(row.address)
+      const next = reconcileRow(row, previous, keaNow, this.#hasNewestRelay(row, previous))
       if (next !== undefined) {
         this.#progress.put(next, at)
         walk.changed += 1
@@ -180,6 +185,27 @@ export class Reconciler {
       if (address !== undefined) store.mark(address)
     }
     counters.pages += 1
+  }
+
+  /** Kea's time at the newest event whose change is stored, or earlier. */
+  #lastTold(): UnixSeconds {
+    const { store } = this.#progress
+    const newest = store.changesAfter(store.newestChange - 1, 1).changes[0]
+    if (newest === undefined) return 0
+    return newest.kind === 'binding'
+      ? newest.binding.clientLastTransaction
+      : newest.departure.clientLastTransaction
+  }
+
+  /**
+   * Where Kea keeps the relay data of every packet with its rows, a row that was written after what is known tells the newest.
+   * One of another second was. One of the same second may have been, where events of that second can be among the lost;
+   * else what is known stays, since a row may hold data of a time when Kea did not keep them, and never be told better.
+   */
+  #hasNewestRelay(row: LeaseRow, previous: BindingData | undefined): boolean {
+    if (previous === undefined || !this.#progress.extendedInfo) return false
+    const known = previous.clientLastTransaction
+    return row.clientLastTransaction !== known || known >= this.#lostSince
   }
 
   #counted(walk: Walk, now: number): void {
@@ -208,6 +234,7 @@ export class Reconciler {
     this.#progress.over('frame')
     // In this very turn with the last of the sweep: the store writes both or neither.
     this.#progress.walkNeeded = false
+    this.#lostSince = Number.POSITIVE_INFINITY
     this.#setWalk(undefined)
     this.#onEnd()
     this.#progress.note({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { BindingState, Origin } from '../../sidecar/binding.ts'
+import { BindingState, NO_OCTETS, Origin } from '../../sidecar/binding.ts'
 import { FeedErrorCode, Operation } from '../../sidecar/feed/events.ts'
 import { Driver } from './driver.ts'
 import { ipv4, leaseRow } from './model-hook.ts'
@@ -74,6 +74,11 @@ describe('first start', () => {
   })
 })
 
+const packetOf = (relay: string) => ({ messageType: 3, relay: Buffer.from(relay), options: NO_OCTETS })
+
+/** All with one cltt; its row keeps these relay data. */
+const withStored = (n: number, stored: string) => leaseRow(ipv4(n), n, { storedRelay: Buffer.from(stored) })
+
 describe('a walk', () => {
   it('that was cut by a stop of the sidecar is begun anew, whatever the ring holds', () => {
     const driver = new Driver()
@@ -89,6 +94,31 @@ describe('a walk', () => {
     driver.settle()
     assert.equal(stateOf(driver, 2), BindingState.active)
     assert.equal(driver.store.position.walkPending, false)
+  })
+
+  it('takes the relay data of a row that was written again in the very second in which events were lost', () => {
+    const driver = new Driver()
+    driver.hook.extendedInfo = true
+    driver.hook.write(withStored(1, 'r1'), { packet: packetOf('r1') })
+    driver.settle()
+    driver.hook.write(withStored(1, 'r2'), { packet: packetOf('r2') })
+    driver.drop()
+    driver.hook.start()
+    driver.heartbeat()
+    driver.settle()
+    assert.equal(Buffer.from(driver.store.get(ipv4(1))!.relay).toString(), 'r2')
+  })
+
+  it('keeps the relay data it knows where the row may be of a time when Kea did not keep them', () => {
+    const driver = new Driver()
+    driver.hook.extendedInfo = true
+    driver.hook.write(withStored(1, 'stale'), { packet: packetOf('r1') })
+    driver.hook.write(leaseRow(ipv4(2), 2, { clientLastTransaction: 1_700_000_100 }))
+    driver.settle()
+    driver.hook.start()
+    driver.heartbeat()
+    driver.settle()
+    assert.equal(Buffer.from(driver.store.get(ipv4(1))!.relay).toString(), 'r1')
   })
 
   it('leaves equal bindings untouched and changes the others now', () => {

@@ -48,7 +48,9 @@ export function leaseRow(address: Uint8Array, client: number, fields: Partial<Le
 }
 
 export class ModelHook {
-  readonly family: Family = 4
+  readonly family: Family
+  /** Hello says that every row keeps its relay data. */
+  extendedInfo = false
   readonly leases = new Map<string, LeaseRow>()
   epoch = ''
   /** Kea's clock, Unix milliseconds. */
@@ -68,7 +70,8 @@ export class ModelHook {
   /** Given a number, not yet published. */
   #unpublished: FeedEvent[] = []
 
-  constructor() {
+  constructor(family: Family = 4) {
+    this.family = family
     this.start()
   }
 
@@ -218,7 +221,7 @@ export class ModelHook {
       configGeneration: this.configGeneration,
       resyncGeneration: this.resyncGeneration,
       tap: true,
-      extendedInfo: false,
+      extendedInfo: this.extendedInfo,
     }
   }
 
