@@ -112,6 +112,7 @@ describe('a walk', () => {
   it('keeps the relay data it knows where the row may be of a time when Kea did not keep them', () => {
     const driver = new Driver()
     driver.hook.extendedInfo = true
+    driver.settle()
     driver.hook.write(withStored(1, 'stale'), { packet: packetOf('r1') })
     driver.hook.write(leaseRow(ipv4(2), 2, { clientLastTransaction: 1_700_000_100 }))
     driver.settle()
