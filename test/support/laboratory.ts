@@ -221,9 +221,11 @@ export function removeLeftovers(): void {
     const owner = ownerOf(folder)
     if (owner && !isRunning(owner.pid, owner.started)) rmSync(folder, { recursive: true, force: true })
   }
+  // Folders are made before namespaces and removed after them: a namespace that was there, and then has no folder, is
+  // nobody's. (Asked in the other order, it may be one that another process has made just now.)
+  const namespaces = listNamespaces().filter((name) => name.startsWith(prefix))
   const taken = new Set(readdirSync(parent).map((entry) => entry.split('-').slice(0, 4).join('-')))
-  for (const namespace of listNamespaces().filter((name) => name.startsWith(prefix))) {
-    // Folders are made before namespaces and removed after them: a namespace without a folder is nobody's.
+  for (const namespace of namespaces) {
     if (!taken.has(namespace.split('-').slice(0, 4).join('-'))) removeNamespace(namespace)
   }
 }
