@@ -1,4 +1,5 @@
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -10,6 +11,7 @@
 using lease_feed::kMaxEntryOctets;
 using lease_feed::Octets;
 using lease_feed::Ring;
+using Wake = lease_feed::Ring::Wake;
 
 namespace {
 
@@ -87,17 +89,64 @@ void whatCannotBeKeptEmptiesTheRing() {
 
 void wakesOnceAtTheNumberAskedFor() {
     Ring ring(8, 0);
-    CHECK(!ring.push("a").wake);
-    CHECK(!ring.wakeAt(1));  // it is there: do not sleep
-    CHECK(ring.wakeAt(3));
-    CHECK(!ring.push("b").wake);
-    CHECK(ring.push("c").wake);
-    CHECK(!ring.push("d").wake);
-    CHECK(ring.wakeAt(5));
+    CHECK(ring.push("a").wake == Wake::no);
+    CHECK(ring.sleep(2, 4) == 0);
+    CHECK(ring.push("b").wake == Wake::soon);
+    CHECK(ring.push("c").wake == Wake::no);
+    CHECK(ring.push("d").wake == Wake::now);
+    CHECK(ring.push("e").wake == Wake::no);
+    CHECK(ring.sleep(6, 9) == 0);
     ring.awake();
-    CHECK(!ring.push("e").wake);
-    CHECK(ring.wakeAt(6));
-    CHECK(ring.lose().wake);
+    CHECK(ring.push("f").wake == Wake::no);
+    CHECK(ring.sleep(7, 7) == 0);
+    CHECK(ring.lose().wake == Wake::now);
+}
+
+void tellsWhoWouldSleepWhatIsThere() {
+    Ring ring(8, 0);
+    ring.push("a");
+    ring.push("b");
+    CHECK(ring.sleep(1, 4) == 2);
+    CHECK(ring.push("c").wake == Wake::no);  // one of those that nobody is woken for
+    CHECK(ring.push("d").wake == Wake::now);
+    CHECK(ring.sleep(1, 2) == 4);
+    CHECK(ring.sleep(5, 6) == 0);
+}
+
+// Who sleeps is never left asleep: each push is read before the next one is made, and nothing but the wake-up tells.
+void noWakeUpIsLost() {
+    constexpr std::uint64_t pushes = 200000;
+    Ring ring(8, 0);
+    std::atomic<std::uint64_t> read{0};
+    std::atomic<std::uint64_t> rung{0};
+    std::thread reader([&] {
+        std::uint64_t heard = 0;
+        for (std::uint64_t next = 1; next <= pushes;) {
+            if (ring.sleep(next, next + 5) == 0) {
+                while (rung.load() == heard) std::this_thread::yield();
+            }
+            heard = rung.load();
+            ring.awake();
+            next = ring.bounds().newest + 1;
+            read.store(next - 1);
+        }
+    });
+    bool awake = true;
+    for (std::uint64_t n = 1; n <= pushes && awake; ++n) {
+        if (ring.push("x").wake != Wake::no) rung.fetch_add(1);
+        const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+        while (read.load() < n && awake) {
+            std::this_thread::yield();
+            awake = std::chrono::steady_clock::now() < patience;
+        }
+    }
+    CHECK(awake);
+    rung.fetch_add(1);
+    for (std::uint64_t n = read.load(); n < pushes; ++n) {
+        ring.push("x");
+        rung.fetch_add(1);
+    }
+    reader.join();
 }
 
 // Producers and a reader at once, the ring far too small: what is read is whole, in order, and carries its number.
@@ -170,6 +219,8 @@ int main() {
         {"keeps entries whole across the end of the arena", entriesSurviveTheWrap},
         {"empties itself for an event that cannot be kept, so that the gap is seen", whatCannotBeKeptEmptiesTheRing},
         {"asks for a wake-up once, at the number the sleeper waits for", wakesOnceAtTheNumberAskedFor},
+        {"says what is there already to who would sleep", tellsWhoWouldSleepWhatIsThere},
+        {"leaves nobody asleep, however pushing and going to sleep meet", noWakeUpIsLost},
         {"stays whole, ordered and counted under concurrent producers and overflow", concurrentOverflow},
     });
 }

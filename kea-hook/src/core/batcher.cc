@@ -17,20 +17,14 @@ constexpr Steady::duration kLongestEpisode = std::chrono::seconds(10);
 Batcher::Batcher(Ring& ring, std::string epoch, FeedLog& log)
     : ring_(ring), epoch_(std::move(epoch)), log_(log), buffer_(new char[kBatchHead + kBatchOctets]) {}
 
-void Batcher::turn(void* socket, Steady::time_point now, int most_batches, bool all) {
+void Batcher::turn(void* socket, Steady::time_point now, int most_batches) {
     std::uint64_t waiting = 0;
-    for (int batch = 0;; ++batch) {
+    int batches = 0;
+    for (;;) {
         const Ring::Bounds bounds = ring_.bounds();
         if (bounds.oldest > next()) skipTo(bounds.oldest, now);
         waiting = bounds.newest + 1 - next();
-        if (waiting == 0 || batch == most_batches) break;
-        if (!all && waiting < kGatherEvents) {
-            if (!gathering_) {
-                gathering_ = true;
-                due_ = now + kGatherTime;
-            }
-            if (now < due_) break;
-        }
+        if (waiting == 0 || batches == most_batches) break;
         char* const events = buffer_.get() + kBatchHead;
         const Ring::Slice slice = ring_.copy(next(), kBatchEvents, events, kBatchOctets);
         if (slice.first > next()) skipTo(slice.first, now);
@@ -41,15 +35,9 @@ void Batcher::turn(void* socket, Steady::time_point now, int most_batches, bool 
         zmq_send(socket, frame.data(), frame.size(), ZMQ_DONTWAIT);
         published_.fetch_add(slice.events, std::memory_order_relaxed);
         next_.store(slice.first + slice.events, std::memory_order_relaxed);
-        gathering_ = false;
+        ++batches;
     }
-    if (waiting == 0) gathering_ = false;
-    if (!gathering_) due_ = waiting == 0 ? Steady::time_point::max() : now;
     tellOverwritten(now, waiting < kGatherEvents);
-}
-
-std::uint64_t Batcher::wakeAt() const {
-    return next() + (gathering_ ? kGatherEvents - 1 : 0);
 }
 
 void Batcher::skipTo(std::uint64_t seq, Steady::time_point now) {

@@ -1,5 +1,6 @@
 #include "feed.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <zmq.h>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "batcher.h"
 #include "clock.h"
@@ -87,7 +89,8 @@ public:
     std::uint64_t put(const EncodedEvent& event) noexcept {
         if (event.how == Encoded::cut) cut_.fetch_add(1, std::memory_order_relaxed);
         const Ring::Pushed pushed = event.how == Encoded::too_long ? ring_.lose() : ring_.push(event.entry);
-        if (pushed.wake) wake_.signal();
+        if (pushed.wake == Ring::Wake::now) wake_.signal();
+        else if (pushed.wake == Ring::Wake::soon) wake_.signalIn(kGatherTime);
         return pushed.seq;
     }
 
@@ -139,30 +142,37 @@ private:
             "the feed at '" + settings_.endpoint + "' has ended after number " + std::to_string(batcher_.next() - 1));
     }
 
+    // Most turns only send what was gathered: sockets are read only where there is something to read.
     void turn() {
-        wake_.drain();
-        sockets_->tend();
-        auto now = Steady::now();
-        const bool more_requests = server_.turn(sockets_->sync(), now, kRequestsATurn);
+        const auto now = Steady::now();
         pager_.turn(now, send_);
-        batcher_.turn(sockets_->publish(), now, kBatchesATurn, false);
+        if (read_sockets_) {
+            read_sockets_ = server_.turn(sockets_->sync(), now, kRequestsATurn);
+            if (sockets_->tend()) read_sockets_ = true;
+            pager_.turn(now, send_);
+        }
+        batcher_.turn(sockets_->publish(), now, kBatchesATurn);
         if (now >= next_beat_ || beat_now_.exchange(false)) beat(now);
-        wait(more_requests ? now : std::min({next_beat_, batcher_.due(), pager_.due()}));
+        wait(std::min(next_beat_, pager_.due()));
     }
 
     void wait(Steady::time_point until) {
-        const bool sleep = ring_.wakeAt(batcher_.wakeAt());
+        const std::uint64_t waiting = ring_.sleep(batcher_.next(), batcher_.next() + kGatherEvents - 1);
         const auto now = Steady::now();
+        if (waiting >= kGatherEvents || read_sockets_) until = now;
+        else if (waiting > 0) until = std::min(until, now + kGatherTime);
         int timeout = 0;
-        if (sleep && until > now) {
+        if (until > now) {
             const auto ms = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
             timeout = static_cast<int>(std::min<std::int64_t>(ms, 1000));
         }
-        std::vector<zmq_pollitem_t> items;
-        items.push_back({nullptr, wake_.fd(), ZMQ_POLLIN, 0});
-        items.push_back({sockets_->sync(), 0, ZMQ_POLLIN, 0});
-        for (void* other : sockets_->others()) items.push_back({other, 0, ZMQ_POLLIN, 0});
-        zmq_poll(items.data(), static_cast<int>(items.size()), timeout);
+        items_.clear();
+        for (const int fd : {wake_.now(), wake_.later()}) items_.push_back({fd, POLLIN, 0});
+        for (const int fd : sockets_->descriptors()) items_.push_back({fd, POLLIN, 0});
+        if (::poll(items_.data(), items_.size(), timeout) > 0) {
+            if (items_[0].revents != 0 || items_[1].revents != 0) wake_.drain();
+            for (std::size_t i = 2; i < items_.size(); ++i) read_sockets_ = read_sockets_ || items_[i].revents != 0;
+        }
         ring_.awake();
     }
 
@@ -170,12 +180,13 @@ private:
         sockets_->check();
         // All that was given out before this moment goes first, so that the heartbeat never announces what only
         // waits its turn.
-        batcher_.turn(sockets_->publish(), now, kBatchesATurn, true);
+        batcher_.turn(sockets_->publish(), now, kBatchesATurn);
         const std::uint64_t last = batcher_.next() - 1;
         const std::string frame =
             encodeHeartbeat(epoch_, last, ring_.bounds().oldest, wallClockMs(), facts_.view().generations);
         zmq_send(sockets_->publish(), frame.data(), frame.size(), ZMQ_DONTWAIT);
         next_beat_ = now + kHeartbeatEach;
+        read_sockets_ = true;
         tellLost(now);
     }
 
@@ -201,7 +212,7 @@ private:
         try {
             const std::uint64_t last = ring_.bounds().newest;
             while (batcher_.next() <= last && Steady::now() < end) {
-                batcher_.turn(sockets_->publish(), Steady::now(), 1, true);
+                batcher_.turn(sockets_->publish(), Steady::now(), 1);
             }
         } catch (const std::exception& error) {
             log(FeedLog::Level::error, log_id::publisher_failed, error.what());
@@ -233,9 +244,14 @@ private:
     std::atomic<std::uint64_t> cut_{0};
     const SendReply send_ = [this](const Asker& asker, const std::string& reply) {
         server_.send(sockets_->sync(), asker, reply);
+        read_sockets_ = true;
     };
 
     // Of the publisher thread.
+    // Set where a ZeroMQ socket may have something to read. Its descriptor says so once, and whatever else is done with
+    // the socket may take that back: so after a reply, and at each heartbeat, for what publishing may have hidden.
+    bool read_sockets_ = true;
+    std::vector<pollfd> items_;
     Steady::time_point next_beat_{};
     std::uint64_t told_lost_ = 0;
     std::uint64_t told_cut_ = 0;

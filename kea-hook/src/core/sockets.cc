@@ -47,24 +47,31 @@ bool receiveFrames(void* socket, std::vector<std::string>& frames, std::size_t m
 Socket::Socket(void* context, int type) : socket_(zmq_socket(context, type)) {
     if (socket_ == nullptr) throw FeedError("cannot make a ZeroMQ socket: " + zmqReason());
     set(ZMQ_LINGER, 0, "linger");
+    std::size_t size = sizeof descriptor_;
+    if (zmq_getsockopt(socket_, ZMQ_FD, &descriptor_, &size) != 0) {
+        throw FeedError("cannot poll a ZeroMQ socket: " + zmqReason());
+    }
 }
 
 Socket::~Socket() {
     close();
 }
 
-Socket::Socket(Socket&& other) noexcept : socket_(other.socket_) {
+Socket::Socket(Socket&& other) noexcept : socket_(other.socket_), descriptor_(other.descriptor_) {
     other.socket_ = nullptr;
+    other.descriptor_ = -1;
 }
 
 Socket& Socket::operator=(Socket&& other) noexcept {
     std::swap(socket_, other.socket_);
+    std::swap(descriptor_, other.descriptor_);
     return *this;
 }
 
 void Socket::close() {
     if (socket_ != nullptr) zmq_close(socket_);
     socket_ = nullptr;
+    descriptor_ = -1;
 }
 
 void Socket::set(int option, int value, const char* name) {
@@ -211,25 +218,26 @@ void Sockets::check() {
     }
 }
 
-std::vector<void*> Sockets::others() const {
-    std::vector<void*> all;
-    for (void* socket : {publish_.socket.get(), publish_.monitor.get(), sync_.monitor.get(), key_check_.get()}) {
-        if (socket != nullptr) all.push_back(socket);
+const std::vector<int>& Sockets::descriptors() {
+    descriptors_.clear();
+    for (const Socket* socket : {&publish_.socket, &publish_.monitor, &sync_.socket, &sync_.monitor, &key_check_}) {
+        if (socket->get() != nullptr) descriptors_.push_back(socket->descriptor());
     }
-    return all;
+    return descriptors_;
 }
 
-void Sockets::tend() {
-    answerKeyCheck();
-    readMonitor(publish_);
-    readMonitor(sync_);
-    readSubscriptions();
+bool Sockets::tend() {
+    const bool more_keys = answerKeyCheck();
+    const bool more_publish = readMonitor(publish_);
+    const bool more_sync = readMonitor(sync_);
+    return readSubscriptions() || more_keys || more_publish || more_sync;
 }
 
-void Sockets::readMonitor(Bound& bound) {
+bool Sockets::readMonitor(Bound& bound) {
     std::vector<std::string> frames;
-    if (bound.monitor.get() == nullptr) return;
-    for (int i = 0; i < kMostFramesAtOnce && receiveFrames(bound.monitor.get(), frames, 2); ++i) {
+    if (bound.monitor.get() == nullptr) return false;
+    int read = 0;
+    for (; read < kMostFramesAtOnce && receiveFrames(bound.monitor.get(), frames, 2); ++read) {
         if (frames.empty() || frames[0].size() < 6) continue;
         std::uint16_t event = 0;
         std::uint32_t descriptor = 0;
@@ -246,18 +254,25 @@ void Sockets::readMonitor(Bound& bound) {
                        " allowed: all were ended, and may come back");
         stopListening(bound);
         bound.full = true;
+        return true;
     }
+    return read == kMostFramesAtOnce;
 }
 
-void Sockets::readSubscriptions() {
+bool Sockets::readSubscriptions() {
     std::vector<std::string> frames;
-    if (publish_.socket.get() == nullptr) return;
-    for (int i = 0; i < kMostFramesAtOnce && receiveFrames(publish_.socket.get(), frames, 1); ++i) {
+    if (publish_.socket.get() == nullptr) return false;
+    int read = 0;
+    for (; read < kMostFramesAtOnce && receiveFrames(publish_.socket.get(), frames, 1); ++read) {
         if (frames.empty() || frames[0].empty()) continue;
         if (frames[0][0] == 1) ++subscriptions_;
         if (frames[0][0] == 0) subscriptions_ = std::max(0, subscriptions_ - 1);
     }
-    if (subscriptions_ > kMostSubscriptions) dropSubscribers();
+    if (subscriptions_ > kMostSubscriptions) {
+        dropSubscribers();
+        return true;
+    }
+    return read == kMostFramesAtOnce;
 }
 
 // Whose subscriptions they are cannot be known, so all go; the honest ones connect again and replay what they missed.
@@ -272,11 +287,12 @@ void Sockets::dropSubscribers() {
     rebind(publish_);  // with a new socket; where none can be made, check() tries again
 }
 
-void Sockets::answerKeyCheck() {
-    if (key_check_.get() == nullptr) return;
+bool Sockets::answerKeyCheck() {
+    if (key_check_.get() == nullptr) return false;
     // RFC 27/ZAP: version, request id, domain, address, identity, mechanism, credentials
     std::vector<std::string> ask;
-    for (int i = 0; i < kMostFramesAtOnce && receiveFrames(key_check_.get(), ask, 7); ++i) {
+    int read = 0;
+    for (; read < kMostFramesAtOnce && receiveFrames(key_check_.get(), ask, 7); ++read) {
         bool known = false;
         if (ask.size() == 7 && ask[5] == "CURVE" && ask[6].size() == 32) {
             std::array<char, 41> text{};
@@ -292,6 +308,7 @@ void Sockets::answerKeyCheck() {
                      ZMQ_DONTWAIT | (part + 1 < answer.size() ? ZMQ_SNDMORE : 0));
         }
     }
+    return read == kMostFramesAtOnce;
 }
 
 void Sockets::close(int linger_ms) noexcept {

@@ -41,6 +41,8 @@ public:
     Socket(Socket&& other) noexcept;
     Socket& operator=(Socket&& other) noexcept;
     void* get() const { return socket_; }
+    /// Readable when the socket may have something to read; see ZMQ_FD: read it then until there is nothing left.
+    int descriptor() const { return descriptor_; }
     void close();
     /// @throws FeedError naming the option
     void set(int option, int value, const char* name);
@@ -48,6 +50,7 @@ public:
 
 private:
     void* socket_ = nullptr;
+    int descriptor_ = -1;
 };
 
 /// Reads one message of any number of frames, and keeps the first `most` of them. Never blocks.
@@ -65,10 +68,11 @@ public:
     void* publish() const { return publish_.socket.get(); }
     void* sync() const { return sync_.socket.get(); }
 
-    /// What else to poll for reading; then call tend().
-    std::vector<void*> others() const;
-    /// Reads subscriptions, connections and (CURVE) keys that followers show. Never blocks.
-    void tend();
+    /// What to poll for reading: of all sockets.
+    const std::vector<int>& descriptors();
+    /// Reads subscriptions, connections and (CURVE) keys that followers show; all but sync(). Never blocks.
+    /// @return whether there may be more to read, here or from sync()
+    bool tend();
     /// Binds anew where the socket file has gone. Once a second.
     void check();
     /// Closes; what is queued may still leave for `linger_ms`.
@@ -94,9 +98,9 @@ private:
     void rebind(Bound& bound);
     void stopListening(Bound& bound);
     bool fileIsOurs(const Bound& bound) const;
-    void readMonitor(Bound& bound);
-    void readSubscriptions();
-    void answerKeyCheck();
+    bool readMonitor(Bound& bound);
+    bool readSubscriptions();
+    bool answerKeyCheck();
     void dropSubscribers();
     void destroyContext() noexcept;
 
@@ -108,6 +112,7 @@ private:
     Socket key_check_;  // ZAP: libzmq asks here whether a client's key is known
     Bound publish_{"publish"};
     Bound sync_{"sync"};
+    std::vector<int> descriptors_;
     int subscriptions_ = 0;
     int monitors_ = 0;
 };

@@ -1,5 +1,7 @@
-// Wakes the publisher thread from its poll. One write, and only when it sleeps.
+// Wakes the publisher thread from its poll: at once, or a moment later. One call of the kernel, and only when it sleeps.
 #pragma once
+
+#include <chrono>
 
 namespace lease_feed {
 
@@ -11,12 +13,19 @@ public:
     Wake(const Wake&) = delete;
     Wake& operator=(const Wake&) = delete;
 
-    int fd() const { return fd_; }
+    /// Readable when signalled: to be polled.
+    int now() const { return now_; }
+    int later() const { return later_; }
+
     void signal() noexcept;
+    /// Whoever signals so does not pay for waking a thread; who sleeps is woken once, with what has come until then.
+    void signalIn(std::chrono::nanoseconds time) noexcept;
+    /// Takes signals back; a signalIn() whose time has not come too.
     void drain() noexcept;
 
 private:
-    int fd_;
+    int now_;
+    int later_;
 };
 
 }  // namespace lease_feed
