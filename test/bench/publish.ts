@@ -1,4 +1,4 @@
-// What a change costs the thread of Kea that makes it: the core's own program, compiled C++ without Node.
+// What a change costs the thread of Kea that makes it, and the machine: the core's own program, compiled C++ without Node.
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { packagePath } from '../support/package-root.ts'
@@ -12,12 +12,12 @@ export async function run(): Promise<BenchRow[]> {
   await execute('cmake', ['-S', packagePath('kea-hook'), '-B', folder, ...settings])
   await execute('cmake', ['--build', folder, '--target', 'bench_publish'])
   const { stdout } = await execute(packagePath('build', 'core-bench', 'tests', 'bench_publish'))
-  return stdout.split('\n').flatMap(parse)
+  return stdout.trim().split('\n').map(parse)
 }
 
-/** A line of the program: "DHCPv4, one producer    412 ns wall    398 ns cpu   single: p50 ..." */
-function parse(line: string): BenchRow[] {
-  const found = /^(.*?) {2,}.*?(\d+) ns cpu/.exec(line)
-  if (!found) return []
-  return [{ name: `publish in the hook, ${found[1]}`, value: Number(found[2]), unit: 'ns of CPU' }]
+/** A row of the program: what, figure and unit, divided by tabs. */
+function parse(line: string): BenchRow {
+  const [name, value, unit] = line.split('\t')
+  if (unit === undefined || !Number.isFinite(Number(value))) throw new Error(`bench_publish printed: ${line}`)
+  return { name: `hook, ${name}`, value: Number(value), unit }
 }
