@@ -37,6 +37,7 @@ export class App {
           await FamilyRuntime.open({
             family,
             endpoint,
+            feedKeys: settings.feedKeys.get(family),
             stateDir: settings.stateDir,
             listen: settings.listen.get(family),
             requireTls: settings.requireTls,
@@ -106,7 +107,7 @@ function availableMemory(): number {
 function prepareStateDir(path: string): void {
   try {
     // Not recursive: a parent that is missing is a typing error, and Node never returns from that under /proc.
-    if (!existsSync(path)) mkdirSync(path, { mode: 0o750 })
+    if (!existsSync(path)) mkdirSync(path, { mode: 0o700 })
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new SidecarError('ALQ_STATE_DIR', { path, reason: reasonOf(error) }, { cause: error })

@@ -21,6 +21,14 @@ export const daemonFlags: readonly Flag[] = [
     meaning: 'feed to follow; once given, only the families named are served',
   },
   {
+    name: '--feed-keys',
+    value: 'dhcp4|dhcp6=FILE',
+    repeats: true,
+    meaning:
+      'CURVE keys of a feed over tcp://, which needs them: public-key, secret-key, and server-key of the hook',
+  },
+  { name: '--make-feed-keys', meaning: 'print a new CURVE key pair and end' },
+  {
     name: '--state-dir',
     value: 'DIR',
     byDefault: DEFAULT_STATE_DIR,
@@ -70,6 +78,8 @@ export interface ListenOverride {
 
 export interface DaemonSettings {
   readonly feeds: ReadonlyMap<Family, string>
+  /** Files, for feeds over tcp://. */
+  readonly feedKeys: ReadonlyMap<Family, string>
   readonly stateDir: string
   readonly listen: ReadonlyMap<Family, readonly ListenOverride[]>
   readonly requireTls: boolean
@@ -82,6 +92,7 @@ export interface DaemonSettings {
 export type DaemonCommand =
   | { readonly run: 'help' }
   | { readonly run: 'version' }
+  | { readonly run: 'keys' }
   | { readonly run: 'daemon'; readonly settings: DaemonSettings }
 
 /** @throws SidecarError ALQ_FLAG */
@@ -89,11 +100,14 @@ export function parseDaemonFlags(argv: readonly string[]): DaemonCommand {
   const { given, words } = parseFlags(daemonFlags, argv)
   if (given.has('--help')) return { run: 'help' }
   if (given.has('--version')) return { run: 'version' }
+  if (given.has('--make-feed-keys')) return { run: 'keys' }
   if (words.length > 0) throw badFlag(words[0]!, 'the daemon takes flags only')
+  const feeds = readFeeds(given.get('--feed'))
   return {
     run: 'daemon',
     settings: {
-      feeds: readFeeds(given.get('--feed')),
+      feeds,
+      feedKeys: readFeedKeys(given.get('--feed-keys') ?? [], feeds),
       stateDir: given.get('--state-dir')?.[0] ?? DEFAULT_STATE_DIR,
       listen: readListen(given.get('--listen') ?? []),
       requireTls: given.has('--require-tls'),
@@ -123,6 +137,25 @@ function readFeeds(values: readonly string[] | undefined): Map<Family, string> {
     feeds.set(family, text)
   }
   return feeds
+}
+
+/** Bindings do not cross a network in clear text, nor does who sends them go unproved. */
+function readFeedKeys(values: readonly string[], feeds: ReadonlyMap<Family, string>): Map<Family, string> {
+  const keys = new Map<Family, string>()
+  for (const value of values) {
+    const { family, text } = splitFamily('--feed-keys', value)
+    if (keys.has(family)) throw badFlag('--feed-keys', `dhcp${family} is given twice`)
+    if (!feeds.get(family)?.startsWith('tcp:')) {
+      throw badFlag('--feed-keys', `dhcp${family} has no feed over tcp://, and others need no keys`)
+    }
+    keys.set(family, text)
+  }
+  for (const [family, endpoint] of feeds) {
+    if (endpoint.startsWith('tcp:') && !keys.has(family)) {
+      throw badFlag('--feed', `${endpoint} needs CURVE keys: --feed-keys dhcp${family}=FILE`)
+    }
+  }
+  return keys
 }
 
 function readListen(values: readonly string[]): Map<Family, ListenOverride[]> {

@@ -8,6 +8,7 @@ export const errorTable = {
   ALQ_CONFIG_JSON: 'the service parameters are not readable JSON: {reason}',
   ALQ_STATE_DIR: 'state directory {path} cannot be used: {reason}',
   ALQ_FEED_ENDPOINT: 'feed endpoint {endpoint} cannot be used: {reason}',
+  ALQ_FEED_KEYS: 'feed keys {path} cannot be used: {reason}',
   ALQ_FEED_CONTRACT: 'feed {endpoint} speaks contract version {version}, not {supported}',
   ALQ_FEED_FAMILY: 'feed {endpoint} is of DHCPv{found}, not of DHCPv{wanted}',
   ALQ_FEED_DECODE: 'a message of feed {endpoint} cannot be read: {reason}',

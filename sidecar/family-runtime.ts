@@ -4,8 +4,11 @@ import type { Family } from './binding.ts'
 import { parseService } from './config.ts'
 import type { ListenOverride } from './daemon-flags.ts'
 import { assertNever, SidecarError } from './errors.ts'
+import { readCurveKeys } from './feed/curve-keys.ts'
 import type { Hello } from './feed/events.ts'
+import { folderFault } from './feed/feed-folder.ts'
 import { FeedFollower } from './feed/feed-follower.ts'
+import type { CurveKeys } from './feed/link.ts'
 import type { FeedNote } from './feed/notes.ts'
 import type { Log } from './log.ts'
 import { PruningLog } from './pruning-log.ts'
@@ -23,6 +26,8 @@ import { openStore, type Store, type StoreAlarm } from './store/open.ts'
 export interface FamilyOptions {
   readonly family: Family
   readonly endpoint: string
+  /** File of CURVE keys, for tcp:// */
+  readonly feedKeys: string | undefined
   readonly stateDir: string
   readonly listen: readonly ListenOverride[] | undefined
   readonly requireTls: boolean
@@ -50,7 +55,13 @@ export class FamilyRuntime {
   readonly #pruning: PruningLog
   #alarms = new Map<string, string>()
 
-  private constructor(store: Store, memory: ServiceMemory, options: FamilyOptions, log: Log) {
+  private constructor(
+    store: Store,
+    memory: ServiceMemory,
+    options: FamilyOptions,
+    curve: CurveKeys | undefined,
+    log: Log,
+  ) {
     const { family, endpoint } = options
     this.family = family
     this.store = store
@@ -80,6 +91,7 @@ export class FamilyRuntime {
     })
     this.follower = new FeedFollower({
       endpoint,
+      ...(curve === undefined ? {} : { curve }),
       family,
       store,
       clock: () => store.clock.now(),
@@ -104,6 +116,7 @@ export class FamilyRuntime {
   static async open(options: FamilyOptions): Promise<FamilyRuntime> {
     const { family, stateDir } = options
     const log = options.log.child({ family })
+    const curve = options.feedKeys === undefined ? undefined : readCurveKeys(options.feedKeys)
     const memory = new ServiceMemory(join(stateDir, `service-dhcp${family}.json`))
     // Alarms of the opening come before there is a runtime to keep them.
     const early: StoreAlarm[] = []
@@ -119,7 +132,7 @@ export class FamilyRuntime {
         else runtime.#alarm(alarm)
       },
     })
-    runtime = new FamilyRuntime(store, memory, options, log)
+    runtime = new FamilyRuntime(store, memory, options, curve, log)
     for (const alarm of early) runtime.#alarm(alarm)
     const { bindings, milliseconds, wasClean, wasNew } = store.openReport
     log.storeOpened({
@@ -154,7 +167,20 @@ export class FamilyRuntime {
     this.service.checkSilence(this.follower.status().silentForMs)
     this.service.checkTls(Date.now())
     this.#checkClock()
+    this.#checkFolder()
     this.#prune()
+  }
+
+  /** Kea's status says it for as long as it lasts. */
+  #checkFolder(): void {
+    const fault = folderFault(this.#endpoint)
+    if (fault === this.#alarms.get('folder')) return
+    if (fault === undefined) this.#alarms.delete('folder')
+    else {
+      this.#alarms.set('folder', fault)
+      this.#log.feedFolder({ reason: fault })
+    }
+    this.#report()
   }
 
   /** Kea's status says it for as long as it lasts. */

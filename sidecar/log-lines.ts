@@ -174,6 +174,12 @@ export const logLines = {
     'Kea has answered.',
     (f) => `feed ${f.endpoint} is that of Kea ${f.kea}`,
   ),
+  feedFolder: line<Reason>(
+    'error',
+    'feed.folder',
+    "The folder of the feed's sockets, or a socket in it, is not Kea's alone: whoever may write there can be taken for Kea. See the tmpfiles.d entry of the hook.",
+    (f) => f.reason,
+  ),
   feedGap: line<{ reason: string; seq: number }>(
     'warn',
     'feed.gap',

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // bin kea-leasequery: flags, signals, exit code.
+import { curveKeyPair } from 'zeromq'
 import { App } from './app.ts'
 import { type DaemonCommand, daemonHelp, parseDaemonFlags } from './daemon-flags.ts'
 import { codeOf, reasonOf } from './errors.ts'
+import { formatCurveKeys } from './feed/curve-keys.ts'
 import { createLog, type Log } from './log.ts'
 import { version } from './version.ts'
 
@@ -17,6 +19,8 @@ function readCommand(): DaemonCommand | undefined {
 }
 
 async function runDaemon(command: Extract<DaemonCommand, { run: 'daemon' }>): Promise<void> {
+  // Bindings tell of people: what is stored is for this user alone.
+  process.umask(0o077)
   const log = createLog({ level: command.settings.logLevel })
   // A bug ends the process; what led to it must not stay in a buffer.
   process.on('uncaughtExceptionMonitor', () => log.flush())
@@ -54,4 +58,5 @@ const command = readCommand()
 if (command === undefined) process.exitCode = 2
 else if (command.run === 'help') process.stdout.write(daemonHelp())
 else if (command.run === 'version') process.stdout.write(`${version()}\n`)
+else if (command.run === 'keys') process.stdout.write(formatCurveKeys(curveKeyPair()))
 else await runDaemon(command)

@@ -10,6 +10,14 @@ const MAX_ADDRESSES = 4_096
 export class AcceptRate {
   readonly #all = new Bucket(ACCEPTED.all)
   readonly #byAddress = new Map<string, Bucket>()
+  readonly #proved = new Set<string>()
+
+  /** Who is there has shown a certificate that was accepted: it comes back in spite of a crowd of strangers. */
+  proved(address: string): void {
+    this.#proved.delete(address)
+    this.#proved.add(address)
+    if (this.#proved.size > MAX_ADDRESSES) this.#proved.delete(this.#proved.keys().next().value!)
+  }
 
   /**
    * @param now milliseconds of a clock that does not go back

@@ -83,7 +83,9 @@ export class Admission<C extends Counted> {
   /** TLS is up: the entry that permits the peer, or why it is not served. */
   secured(peer: Peer, identity: string): Requester | string {
     const requester = this.match(peer)
-    return requester === undefined ? NOT_PERMITTED : this.#withinLimits(requester, identity)
+    if (requester === undefined) return NOT_PERMITTED
+    this.#rate.proved(peer.address)
+    return this.#withinLimits(requester, identity)
   }
 
   #withinLimits(requester: Requester, identity: string): Requester | string {
