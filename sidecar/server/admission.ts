@@ -67,7 +67,7 @@ export class Admission<C extends Counted> {
     const secure = this.#config.tls.mode === 'required'
     const requester = this.match({ address })
     if (requester === undefined && !(secure && this.#allowList.asksForCertificates)) return NOT_PERMITTED
-    const rate = this.#rate.take(address, performance.now())
+    const rate = this.#rate.take(address, !secure, performance.now())
     if (rate !== undefined) return rate
     if (!secure) return this.#withinLimits(requester!, address)
     const unsecured = [...this.#connections].filter((connection) => !connection.secure)
