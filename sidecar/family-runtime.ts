@@ -40,6 +40,9 @@ export interface FamilyOptions {
 
 const TICK_MS = 1_000
 
+/** Least time between two lines about a slow disk, and how long Kea's status tells of one. */
+const SLOW_LINE_MS = 600_000
+
 const CLOCK_BEHIND =
   "the host's clock was set back: base-times stand still until it has caught up; if it is right now, lease-feed-resync begins anew by it"
 
@@ -53,6 +56,7 @@ export class FamilyRuntime {
   #tick: NodeJS.Timeout | undefined
   #stopped = false
   readonly #pruning: PruningLog
+  #slowLineAt = Number.NEGATIVE_INFINITY
   #alarms = new Map<string, string>()
 
   private constructor(
@@ -168,7 +172,13 @@ export class FamilyRuntime {
     this.service.checkTls(Date.now())
     this.#checkClock()
     this.#checkFolder()
+    this.#checkSpeed()
     this.#prune()
+  }
+
+  #checkSpeed(): void {
+    if (performance.now() - this.#slowLineAt < SLOW_LINE_MS) return
+    if (this.#alarms.delete('slow')) this.#report()
   }
 
   /** Kea's status says it for as long as it lasts. */
@@ -268,13 +278,22 @@ export class FamilyRuntime {
     switch (alarm.kind) {
       case 'write-failed':
         // The retries go on; one line a series of failures is enough.
-        if (!this.#alarms.has('disk')) log.storeWriteFailed({ error: alarm.error })
+        if (this.#alarms.has('disk')) return
+        log.storeWriteFailed({ error: alarm.error })
         this.#alarms.set('disk', alarm.error.message)
         break
       case 'write-recovered':
         this.#alarms.delete('disk')
         log.storeWritten({})
         break
+      case 'write-slow': {
+        const now = performance.now()
+        if (now - this.#slowLineAt < SLOW_LINE_MS) return
+        this.#slowLineAt = now
+        log.storeSlow({ seconds: alarm.seconds })
+        this.#alarms.set('slow', `a write to the store took more than ${alarm.seconds} s: the disk is slow`)
+        break
+      }
       case 'clock-step': {
         const { direction, seconds } = alarm.step
         const advice = direction === 'backward' ? `; ${CLOCK_BEHIND}` : ''

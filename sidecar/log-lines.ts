@@ -383,6 +383,12 @@ export const logLines = {
     'The disk takes writes again and holds everything.',
     () => 'store is written again',
   ),
+  storeSlow: line<{ seconds: number }>(
+    'warn',
+    'store.slow',
+    'A write to the disk takes very long. Requestors are served from memory meanwhile; what is not written is read from Kea again if this host crashes. Told once in ten minutes.',
+    (f) => `a write to the store has not ended in ${f.seconds} s: the disk is slow`,
+  ),
   storeMemory: line<{ bytes: number; limit: number }>(
     'error',
     'store.memory',

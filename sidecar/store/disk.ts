@@ -37,6 +37,8 @@ export interface DiskOptions {
   readonly blobs: Map<string, Buffer>
   readonly onFailed: (error: SidecarError, attempt: number) => void
   readonly onRecovered: () => void
+  /** A write has not ended in so many seconds. */
+  readonly onSlow: (seconds: number) => void
   /** Records in a batch. */
   readonly batchRecords?: number | undefined
   /** Milliseconds that changes are gathered for a batch. */
@@ -49,6 +51,8 @@ const BATCH_RECORDS = 1024
 const BATCH_OCTETS = 4 << 20
 const GATHER_MILLISECONDS = 10
 const RETRY_MILLISECONDS = 100
+/** A write that takes longer is a sign of a disk in trouble. */
+const SLOW_MILLISECONDS = 5_000
 const REWRITE_SLICE = 65_536
 
 interface Batch {
@@ -184,12 +188,15 @@ export class Disk {
   async #run(): Promise<void> {
     while (this.#work && this.#closing !== 'gone') {
       const batch = this.#take()
+      const slow = setTimeout(() => this.#options.onSlow(SLOW_MILLISECONDS / 1000), SLOW_MILLISECONDS)
       try {
         await this.#level.write(batch.operations, batch.sync)
       } catch (error) {
+        clearTimeout(slow)
         await this.#recover(batch, error)
         continue
       }
+      clearTimeout(slow)
       this.#commit(batch)
       if (this.#attempt > 0) {
         this.#attempt = 0

@@ -1,5 +1,5 @@
 // The few things the store asks of LevelDB, so that tests can put a disk that fails in its place.
-import { realpath } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { reasonOf, SidecarError } from '../errors.ts'
@@ -55,6 +55,10 @@ export function classicLevel(path: string): Level {
   }
 
   async function openFresh(): Promise<void> {
+    // LevelDB would take it for a place without a database, and begin one over what is left.
+    const files: readonly string[] = await readdir(path).catch(() => [])
+    if (!files.includes('CURRENT') && files.some((name) => /\.(ldb|log)$/.test(name)))
+      throw damaged(path, 'its file CURRENT is missing')
     const fresh = new ClassicLevel<Buffer, Buffer>(path, {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
@@ -137,12 +141,12 @@ export function classicLevel(path: string): Level {
   }
 }
 
+function damaged(path: string, reason: string, cause?: unknown): SidecarError {
+  return new SidecarError('ALQ_STORE_DAMAGED', { path, reason }, { cause })
+}
+
 function unreadable(path: string, cause: unknown): SidecarError {
-  return new SidecarError(
-    'ALQ_STORE_DAMAGED',
-    { path, reason: 'a part of the database cannot be read' },
-    { cause: cause },
-  )
+  return damaged(path, 'a part of the database cannot be read', cause)
 }
 
 function locked(path: string, cause?: unknown): SidecarError {
@@ -152,13 +156,10 @@ function locked(path: string, cause?: unknown): SidecarError {
 function openError(path: string, error: unknown): SidecarError {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause
   if (cause?.code === 'LEVEL_LOCKED') return locked(path, error)
-  if (cause?.code === 'LEVEL_CORRUPTION') {
-    return new SidecarError(
-      'ALQ_STORE_DAMAGED',
-      { path, reason: `the database is damaged (${cause.message})` },
-      { cause: error },
-    )
-  }
+  if (cause?.code === 'LEVEL_CORRUPTION') return damaged(path, `it is damaged (${cause.message})`, error)
+  // The directory is there: what is missing is a file that others refer to.
+  if (cause?.message?.includes('No such file or directory'))
+    return damaged(path, `a file of it is missing (${cause.message})`, error)
   const reason = cause?.message ?? reasonOf(error)
   return new SidecarError('ALQ_STORE_OPEN', { path, reason }, { cause: error })
 }

@@ -1,5 +1,6 @@
 // The store with its disk behind: opened, checked, followed by a clock that never goes back.
-import { mkdir, readFile } from 'node:fs/promises'
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type {
   Binding,
@@ -34,6 +35,8 @@ export type StoreAlarm =
   /** Writing fails; the store serves from memory and goes on trying. */
   | { readonly kind: 'write-failed'; readonly error: SidecarError; readonly attempt: number }
   | { readonly kind: 'write-recovered' }
+  /** A write has not ended in so many seconds; it may in the end. */
+  | { readonly kind: 'write-slow'; readonly seconds: number }
   /** The wall clock was moved; L follows it forth at once, and waits for it where it went back. */
   | { readonly kind: 'clock-step'; readonly step: ClockStep }
   /** More ends than retention allows by number: the horizon has moved before its time. Told by each prune() that did so. */
@@ -94,6 +97,12 @@ const CHAIN_SLICE = 512
 const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id'
 
 /**
+ * Beside LevelDB's files while the store is open. Where its newest log is lost, LevelDB shows an earlier moment, which may
+ * be that of a clean stop: this file knows better.
+ */
+const RUNNING_FILE = 'RUNNING'
+
+/**
  * Opens or makes the store in `path`.
  * @throws SidecarError with a sentence for the operator: locked, damaged, of another family, of a newer version.
  */
@@ -112,7 +121,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   else await level.open()
   try {
     const { state, blobs, timeLine, differs } = await load(level, path, family, memory)
-    const wasClean = state?.clean ?? false
+    const running = options.level === undefined ? join(path, RUNNING_FILE) : undefined
+    const wasRunning = running !== undefined && (await isThere(running))
+    if (running !== undefined) await writeFile(running, '').catch(cannotOpen(path))
+    const wasClean = state?.clean === true && !wasRunning
     const sameBoot = state !== undefined && bootId !== '' && state.bootId === bootId
     if (differs !== undefined && state !== undefined) {
       // Only a power loss may take writes back: LevelDB's log is with the operating system until then.
@@ -146,6 +158,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       blobs,
       onFailed: (error, attempt) => alarm({ kind: 'write-failed', error, attempt }),
       onRecovered: () => alarm({ kind: 'write-recovered' }),
+      onSlow: (seconds) => alarm({ kind: 'write-slow', seconds }),
       batchRecords: options.batchRecords,
       gatherMilliseconds: options.gatherMilliseconds,
       retryMilliseconds: options.retryMilliseconds,
@@ -155,7 +168,10 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
         disk.setBlob(name, blobs.get(name))
       }
     }
-    const store: Store = new Store(memory, disk, clock, timeLine, path, {
+    const onClosed = async () => {
+      if (running !== undefined) await rm(running, { force: true })
+    }
+    const store: Store = new Store(memory, disk, clock, timeLine, path, onClosed, {
       wasNew: state === undefined,
       wasClean,
       sameBoot,
@@ -187,6 +203,7 @@ export class Store implements BulkStore {
   readonly #memory: Memory
   readonly #disk: Disk
   readonly #timeLine: TimeLine
+  readonly #onClosed: () => Promise<void>
   #closed = false
 
   constructor(
@@ -195,6 +212,7 @@ export class Store implements BulkStore {
     clock: LogicalClock,
     timeLine: TimeLine,
     path: string,
+    onClosed: () => Promise<void>,
     openReport: OpenReport,
   ) {
     this.family = memory.family
@@ -204,6 +222,7 @@ export class Store implements BulkStore {
     this.#memory = memory
     this.#disk = disk
     this.#timeLine = timeLine
+    this.#onClosed = onClosed
     this.meta = {
       get: (name) => disk.blob(name),
       set: (name, octets) => {
@@ -381,6 +400,7 @@ export class Store implements BulkStore {
     if (this.#closed) return
     this.#closed = true
     await this.#disk.close()
+    await this.#onClosed()
   }
 
   #mustBeOpen(): void {
@@ -414,11 +434,20 @@ function committedState(
 }
 
 async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o750 })
-  } catch (cause) {
+  await mkdir(path, { recursive: true, mode: 0o750 }).catch(cannotOpen(path))
+}
+
+function cannotOpen(path: string): (cause: unknown) => never {
+  return (cause) => {
     throw new SidecarError('ALQ_STORE_OPEN', { path, reason: reasonOf(cause) }, { cause })
   }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function readBootId(): Promise<string> {

@@ -62,6 +62,28 @@ test('what was put is there after a restart, with position, horizon, blobs and d
   await again.close()
 })
 
+test('a store that has lost its newest log does not pass for cleanly stopped, though what is left says so', async () => {
+  const path = await filled('lost-log', 100)
+  // The next run makes a table of the old log, and writes a new one.
+  const next = await open('lost-log')
+  assert.equal(next.openReport.wasClean, true)
+  next.put(bindingOf(4, 1000), next.clock.now())
+  await next.flush()
+  const copy = join(directory, 'lost-log-copy')
+  await cp(path, copy, { recursive: true })
+  await next.close()
+  const logs = (await readdir(copy)).filter((name) => name.endsWith('.log'))
+  for (const name of logs) await rm(join(copy, name))
+  const found = await open('lost-log-copy')
+  assert.equal(found.get(addressOf(4, 1000)), undefined, 'what the log held is gone')
+  assert.ok(found.get(addressOf(4, 7)))
+  assert.equal(found.openReport.wasClean, false)
+  await found.close()
+  const again = await open('lost-log-copy')
+  assert.equal(again.openReport.wasClean, true)
+  await again.close()
+})
+
 test('a second process is refused in one sentence', async () => {
   const store = await open('locked')
   await assert.rejects(open('locked'), (error: SidecarError) => {

@@ -29,6 +29,8 @@ export interface SidecarOptions {
   readonly side?: Side
   /** Environment in addition to ours. */
   readonly env?: NodeJS.ProcessEnv
+  /** What starts it, and becomes it: nsenter and its arguments... */
+  readonly prefix?: readonly string[]
   /** Another build of the daemon; ours unless given. */
   readonly program?: string
 }
@@ -73,6 +75,7 @@ export class Sidecar {
       flags = [],
       nodeFlags = [],
       side,
+      prefix = [],
       program: main = compiled('sidecar/main.ts'),
     } = this.#options
     const follow = families.flatMap((family) => [
@@ -80,7 +83,16 @@ export class Sidecar {
       `dhcp${family}=${feeds[family] ?? this.#lab.feedEndpoint(family)}`,
     ])
     const program = [process.execPath, '--enable-source-maps', ...nodeFlags, main]
-    const command = [...program, ...follow, '--state-dir', this.stateDir, '--log-level', logLevel, ...flags]
+    const command = [
+      ...prefix,
+      ...program,
+      ...follow,
+      '--state-dir',
+      this.stateDir,
+      '--log-level',
+      logLevel,
+      ...flags,
+    ]
     return side ? this.#lab.inNamespace(side, command) : command
   }
 
