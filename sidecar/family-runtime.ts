@@ -12,7 +12,7 @@ import type { CurveKeys } from './feed/link.ts'
 import type { FeedNote } from './feed/notes.ts'
 import type { Log } from './log.ts'
 import { PruningLog } from './pruning-log.ts'
-import { keepSubnets, keptSubnets } from './server/kept-subnets.ts'
+import { keepConfig, keptConfig } from './server/kept-config.ts'
 import { RequestorService } from './server/requestor-service.ts'
 import { ServiceMemory } from './server/service-memory.ts'
 import type { TlsPlaces } from './server/tls-files.ts'
@@ -104,9 +104,9 @@ export class FamilyRuntime {
       onNote: (note) => this.#note(note),
       onHello: (hello) => this.service.identify(identitiesOf(hello, family)),
       onService: (json) => this.service.configure(json),
-      onConfig: (subnets) => {
-        this.service.setTopology(topologyOf(subnets))
-        keepSubnets(store.meta, subnets)
+      onConfig: (config) => {
+        this.service.setTopology(topologyOf(config.subnets, config.reserved))
+        keepConfig(store.meta, config)
       },
       onResync: () => this.#restartClock(),
       onChange: () => this.service.indexGrew(),
@@ -150,8 +150,8 @@ export class FamilyRuntime {
 
   /** Serves under what was accepted last, and follows the feed. */
   run(): void {
-    const subnets = keptSubnets(this.store.meta)
-    if (subnets !== undefined) this.service.setTopology(topologyOf(subnets))
+    const kept = keptConfig(this.store.meta)
+    if (kept !== undefined) this.service.setTopology(topologyOf(kept.subnets, kept.reserved))
     this.service.restore()
     this.follower.start()
     this.#tick = setInterval(() => this.#eachSecond(), TICK_MS)

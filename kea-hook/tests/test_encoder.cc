@@ -195,6 +195,13 @@ void subnets() {
     encodeSubnet(config, subnet);
     CHECK(config == hex("12 27 08 01 12 04 61626364 18 18 2a 0c 0a 04 61626330 12 04 61626339"
                         "32 07 0a 01 70 10 30 18 38 3a 04 72727272"));
+    config.clear();
+    encodeReserved(config, "abc0", "abc9");
+    CHECK(config == hex("1a 0c 0a 04 61626330 12 04 61626339"));
+}
+
+void configPages() {
+    CHECK(replyConfig(5, "e", 7, 2, 3, hex("1a 00")) == hex("08 05 12 01 65 32 08 08 07 20 02 28 03 1a 00"));
 }
 
 }  // namespace
@@ -209,6 +216,7 @@ int main() {
         {"never writes past the buffer, whatever the lengths", everyLengthFitsTheBuffer},
         {"frames batches, heartbeats and empty replies", batchAndHeartbeat},
         {"makes epochs that differ and tell which is newer", epochs},
-        {"encodes a subnet with pools", subnets},
+        {"encodes a subnet with pools, and a reserved range", subnets},
+        {"says which page of the configuration it is", configPages},
     });
 }

@@ -27,7 +27,12 @@ void readsEach() {
     const auto* page = std::get_if<PageRequest>(&request.body);
     CHECK(request.id == 7 && page != nullptr && page->walk == 9 && page->after == "abcd" && page->limit == 10);
 
-    CHECK(std::holds_alternative<ConfigRequest>(decodeRequest(hex("08 01 32 00")).body));
+    request = decodeRequest(hex("08 01 32 00"));
+    const auto* config = std::get_if<ConfigRequest>(&request.body);
+    CHECK(config != nullptr && config->page == 0 && config->generation == 0);
+    request = decodeRequest(hex("08 01 32 05 08 02 10 ac 02"));
+    config = std::get_if<ConfigRequest>(&request.body);
+    CHECK(config != nullptr && config->page == 2 && config->generation == 300);
 
     const std::string report_octets =
         hex("08 01 3a 15 0a 01 66 12 01 73 18 01 20 02 28 03 32 07 0a 01 70 12 02 74 74");

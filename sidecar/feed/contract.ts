@@ -7,7 +7,7 @@ import protobuf from 'protobufjs'
 
 /** Of proto/lease_feed.proto as this program knows it. Another major version cannot be followed. */
 export const CONTRACT_MAJOR = 1
-export const CONTRACT_MINOR = 0
+export const CONTRACT_MINOR = 1
 
 /** Message → field → type. `[]` = repeated, `?` = absent is told from empty (messages, and members of a oneof). */
 export const contractFields = {
@@ -103,8 +103,15 @@ export const contractFields = {
     leases: 'Lease[]',
     end: 'bool',
   },
-  ConfigRequest: {},
-  Config: { generation: 'uint64', subnets: 'Subnet[]' },
+  ConfigRequest: { page: 'uint32', generation: 'uint64' },
+  Config: {
+    generation: 'uint64',
+    subnets: 'Subnet[]',
+    reserved: 'AddressRange[]',
+    page: 'uint32',
+    pages: 'uint32',
+  },
+  AddressRange: { first: 'bytes', last: 'bytes' },
   Subnet: {
     id: 'uint32',
     prefix: 'bytes',

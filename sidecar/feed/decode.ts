@@ -5,8 +5,8 @@ import { decodeMessage, type Message, type MessageName } from './contract.ts'
 import { DecodeError } from './decode-error.ts'
 import {
   type Annotation,
+  type ConfigPage,
   type EventBatch,
-  type FeedConfig,
   type FeedEvent,
   type FeedMessage,
   type FeedReply,
@@ -248,12 +248,36 @@ function readPage(page: Message<'SnapshotPage'>, family: Family): SnapshotPage {
   }
 }
 
-function readConfig(config: Message<'Config'>, family: Family): FeedConfig {
+function readConfig(config: Message<'Config'>, family: Family): ConfigPage {
   return {
     kind: 'config',
     generation: safe(config.generation, 'config.generation'),
+    // A hook of version 1.0 of the contract gives all in one, and no numbers.
+    page: Math.max(1, config.page),
+    pages: Math.max(1, config.pages),
     subnets: config.subnets.map((subnet) => readSubnet(subnet, family)),
+    reserved: readRanges(config.reserved, family, 'config.reserved'),
   }
+}
+
+/** There may be millions: they are kept in one piece. */
+function readRanges(ranges: Message<'Config'>['reserved'], family: Family, field: string): Uint8Array {
+  const size = addressSize(family)
+  const packed = Buffer.alloc(ranges.length * 2 * size)
+  let before: Uint8Array | undefined
+  let at = 0
+  for (const range of ranges) {
+    const first = readAddress(range.first, family, `${field}.first`)
+    const last = readAddress(range.last, family, `${field}.last`)
+    if (Buffer.compare(first, last) > 0) throw new DecodeError(field, 'a range ends before it begins')
+    if (before !== undefined && Buffer.compare(before, first) >= 0)
+      throw new DecodeError(field, 'the ranges do not ascend')
+    before = last
+    packed.set(first, at)
+    packed.set(last, at + size)
+    at += 2 * size
+  }
+  return packed
 }
 
 function readSubnet(subnet: Message<'Subnet'>, family: Family): Subnet {

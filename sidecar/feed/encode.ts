@@ -20,7 +20,7 @@ function encodeBody({ body }: FeedRequest, follower: string): Draft<'Request'> {
     case 'page':
       return { page: { walk: body.walk, after: body.after, limit: body.limit } }
     case 'config':
-      return { config: {} }
+      return { config: { page: body.page, generation: body.generation } }
     case 'report':
       return { report: { follower, ...body.report } }
   }

@@ -151,10 +151,21 @@ export interface Subnet {
   readonly rebindTimer: number
 }
 
-export interface FeedConfig {
+export interface ConfigPage {
   readonly kind: 'config'
   readonly generation: number
+  /** From 1 on. */
+  readonly page: number
+  /** How many there are. */
+  readonly pages: number
   readonly subnets: readonly Subnet[]
+  /** What Kea's configuration reserves for hosts: first and last address of each range, one after the other, ascending. */
+  readonly reserved: Uint8Array
+}
+
+/** All pages together. */
+export interface FeedConfig extends Pick<ConfigPage, 'generation' | 'subnets' | 'reserved'> {
+  readonly kind: 'whole'
 }
 
 /** `Error.Code` of the contract. */
@@ -178,7 +189,7 @@ export type ReplyBody =
   | Hello
   | EventBatch
   | SnapshotPage
-  | FeedConfig
+  | ConfigPage
   | { readonly kind: 'report-accepted' }
   | FeedError
 
@@ -208,7 +219,8 @@ export type RequestBody =
   | { readonly kind: 'hello' }
   | { readonly kind: 'replay'; readonly fromSeq: number; readonly limit: number }
   | { readonly kind: 'page'; readonly walk: number; readonly after: Uint8Array; readonly limit: number }
-  | { readonly kind: 'config' }
+  /** `generation`: of the pages before; 0 for the first. */
+  | { readonly kind: 'config'; readonly page: number; readonly generation: number }
   | { readonly kind: 'report'; readonly report: FeedReport }
 
 export interface FeedRequest {

@@ -4,7 +4,7 @@ import type { BindingStore } from '../store/store.ts'
 import { decodeFeedMessage, decodeReply } from './decode.ts'
 import { DecodeError } from './decode-error.ts'
 import { encodeRequest } from './encode.ts'
-import type { FeedProblem, Hello, Subnet } from './events.ts'
+import type { FeedConfig, FeedProblem, Hello } from './events.ts'
 import { Follower, type StoreOpening } from './follower.ts'
 import { type CurveKeys, Link } from './link.ts'
 import type { FeedNote, FeedState, FeedStatus } from './notes.ts'
@@ -27,7 +27,7 @@ export interface FeedFollowerOptions {
   readonly onHello?: (hello: Hello) => void
   /** The requestor service's parameters, JSON in kea.conf's spelling. Not called where Kea has not said any. */
   readonly onService?: (json: string, generation: number) => void
-  readonly onConfig?: (subnets: readonly Subnet[], generation: number) => void
+  readonly onConfig?: (config: FeedConfig) => void
   /** The operator has asked for everything to be read anew (`lease-feed-resync`). A walk has begun. */
   readonly onResync?: () => void
   /** Bindings have changed. Called at most once for each message, page or slice. */
@@ -165,7 +165,7 @@ export class FeedFollower {
           }
           break
         case 'config':
-          this.#options.onConfig?.(output.config.subnets, output.config.generation)
+          this.#options.onConfig?.(output.config)
           break
         case 'resync':
           this.#options.onResync?.()

@@ -18,10 +18,12 @@ import {
 import type { BindingStore } from '../store/store.ts'
 import { applyAnnotation, applyChange, overdue, RECLAIM_GRACE_SECONDS } from './apply.ts'
 import type { AskedKind } from './asker.ts'
+import { ConfigPages, FIRST_CONFIG_PAGE } from './config-pages.ts'
 import { CONTRACT_MAJOR } from './contract.ts'
 import type { DecodeError } from './decode-error.ts'
 import {
   type Annotation,
+  type ConfigPage,
   type EventBatch,
   type FeedError,
   FeedErrorCode,
@@ -67,6 +69,7 @@ export class Follower {
   readonly #replay: Replay
   readonly #reconciler: Reconciler
   readonly #keaClock: KeaClock
+  readonly #configPages = new ConfigPages()
 
   #refusal = ''
   #hello: Hello | undefined
@@ -153,9 +156,7 @@ export class Follower {
       const objection = this.#reconciler.page(body, asked.walk, now)
       if (objection !== undefined) this.#failed('page', errorOf(body, objection), now)
     } else if (asked.kind === 'config' && body.kind === 'config') {
-      this.#progress.succeeded('config')
-      this.#configGeneration = body.generation
-      this.#progress.output({ kind: 'config', config: body })
+      this.#configPage(body, now)
     } else {
       this.#failed(asked.kind, errorOf(body), now)
     }
@@ -322,7 +323,7 @@ export class Follower {
   #generations(of: Hello | Heartbeat, now: number): void {
     const { asker } = this.#progress
     if (of.configGeneration !== this.#configGeneration && !asker.isAsking('config')) {
-      asker.ask({ kind: 'config' }, now)
+      asker.ask(FIRST_CONFIG_PAGE, now)
     }
     const resync = this.#resyncGeneration
     this.#resyncGeneration = of.resyncGeneration
@@ -331,6 +332,21 @@ export class Follower {
       this.requestWalk('the operator asked for it', now)
     }
     if (of.serviceGeneration !== this.#hello?.serviceGeneration) this.#askHello(now)
+  }
+
+  #configPage(page: ConfigPage, now: number): void {
+    const taken = this.#configPages.take(page)
+    if (typeof taken === 'string') {
+      this.#failed('config', errorOf(page, taken), now)
+      return
+    }
+    this.#progress.succeeded('config')
+    if (taken.kind === 'config') {
+      this.#progress.asker.ask(taken, now)
+    } else {
+      this.#configGeneration = taken.generation
+      this.#progress.output({ kind: 'config', config: taken })
+    }
   }
 
   // ---------------------------------------------------------------------------------------- events
@@ -528,7 +544,7 @@ export class Follower {
     else this.#progress.trouble(kind, text)
     if (kind === 'page') this.#reconciler.askLater(now)
     else if (kind === 'replay') this.#replay.askLater(now)
-    else this.#progress.asker.askLater({ kind }, now)
+    else this.#progress.asker.askLater(kind === 'config' ? FIRST_CONFIG_PAGE : { kind }, now)
   }
 }
 
@@ -536,7 +552,7 @@ const askedFor: Readonly<Record<AskedKind, string>> = {
   hello: 'its identity',
   replay: 'missed events',
   page: 'a page of its leases',
-  config: 'its subnets',
+  config: 'its subnets and reservations',
 }
 
 function isError(body: ReplyBody, code: number): boolean {

@@ -11,7 +11,7 @@ import {
   sizeOf,
   withCompanions,
 } from './change-reader.ts'
-import { type AddressRange, numberOf, type Topology } from './topology.ts'
+import { numberOf, type Ranges4, type Topology, within } from './topology.ts'
 
 /** A slice ends after this time in any case, but for what one binding's companions take. */
 const SLICE_MS = 1
@@ -41,8 +41,8 @@ export function openBulk(
   const window = query.window && { ...query.window, keaAhead: keaNow - now }
   // Of what has no record, all that is known is that it has not ended at the horizon or later.
   const walks = query.configured && (query.window === undefined || start === undefined || start < horizon)
-  const ranges = walks ? topology.configured : []
-  const where = (data: Binding) => !within(ranges, data) && query.where(data, present.moment)
+  const ranges = walks ? topology.configured : NO_RANGES
+  const where = (data: Binding) => !walked(ranges, data) && query.where(data, present.moment)
   const scan = store.openBulkScan(query.selector, { window, where })
   if (scan === undefined) return undefined
   // Ends of former holders go before everything else. Present holders are told of as companions too, out of order, and
@@ -67,6 +67,12 @@ export function openBulk(
       departures?.close()
     },
   }
+}
+
+const NO_RANGES: Ranges4 = new Uint32Array()
+
+function walked(ranges: Ranges4, { address }: Pick<Binding, 'address'>): boolean {
+  return ranges.length > 0 && within(ranges, numberOf(address))
 }
 
 /** One moment holds for all of a slice. */
@@ -159,18 +165,19 @@ function clientKey({ clientId }: Pick<Binding, 'clientId'>, link: string | numbe
 /** Each address of the ranges once, in order: its binding, or that there is none. */
 class RangeWalk {
   readonly #store: BindingStore
-  readonly #ranges: readonly AddressRange[]
+  readonly #ranges: Ranges4
   readonly #query: ScanQuery
   readonly #window: ChangeWindow | undefined
   readonly #since: LogicalSeconds
   readonly #present: Present
   readonly #address = new Uint8Array(4)
+  /** Where the range begins that is walked. */
   #range = 0
   #at: number
 
   constructor(
     store: BindingStore,
-    ranges: readonly AddressRange[],
+    ranges: Ranges4,
     query: ScanQuery,
     window: ChangeWindow | undefined,
     since: LogicalSeconds,
@@ -182,7 +189,7 @@ class RangeWalk {
     this.#window = window
     this.#since = since
     this.#present = present
-    this.#at = ranges[0]?.first ?? 0
+    this.#at = ranges[0] ?? 0
   }
 
   get done(): boolean {
@@ -200,8 +207,12 @@ class RangeWalk {
         budget.octets -= find.kind === 'available' ? MESSAGE_OVERHEAD : sizeOf(find)
         finds.push(find)
       }
-      if (this.#at < this.#ranges[this.#range]!.last) this.#at++
-      else this.#at = this.#ranges[++this.#range]?.first ?? 0
+      if (this.#at < this.#ranges[this.#range + 1]!) {
+        this.#at++
+      } else {
+        this.#range += 2
+        this.#at = this.#ranges[this.#range] ?? 0
+      }
     }
   }
 
@@ -228,17 +239,4 @@ function changedWithin(binding: Binding, window: ChangeWindow): boolean {
     inside(binding.clientLastTransaction - keaAhead) ||
     inside(binding.stateSince - keaAhead)
   )
-}
-
-function within(ranges: readonly AddressRange[], { address }: Pick<Binding, 'address'>): boolean {
-  if (ranges.length === 0 || address.length !== 4) return false
-  const number = numberOf(address)
-  let low = 0
-  let high = ranges.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (ranges[middle]!.last < number) low = middle + 1
-    else high = middle
-  }
-  return low < ranges.length && ranges[low]!.first <= number
 }

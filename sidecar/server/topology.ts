@@ -1,5 +1,5 @@
 // Links as Kea's configuration draws them: subnets of one shared network are one link (RFC 5007 section 4.1.2.1).
-import { sameOctets } from '../binding.ts'
+import { NO_OCTETS, sameOctets } from '../binding.ts'
 import type { Service } from '../session/session-io.ts'
 import { prefixContains } from '../wire/address.ts'
 import type { LinkOf } from './change-reader.ts'
@@ -19,23 +19,23 @@ export interface LinkSubnet {
   readonly rebindTimer: number
 }
 
-/** DHCPv4 addresses as numbers, both ends included. */
-export interface AddressRange {
-  readonly first: number
-  readonly last: number
-}
+/** DHCPv4 addresses as numbers: first and last of each range, one after the other, ascending. May be millions. */
+export type Ranges4 = Uint32Array
 
 export interface Topology {
   readonly linkOf: LinkOf
   readonly timers: NonNullable<Service['timers']>
   readonly subnetsOfLink: (linkAddress: Uint8Array) => readonly number[]
   readonly isOnLink: NonNullable<Service['isOnLink']>
-  /** DHCPv4: the addresses of all pools, ascending, none twice. */
-  readonly configured: readonly AddressRange[]
+  /** DHCPv4: the addresses of all pools and reservations, none twice. */
+  readonly configured: Ranges4
 }
 
-/** Without any subnets each subnet id is a link of its own, and no link-address is known. */
-export function topologyOf(subnets: readonly LinkSubnet[]): Topology {
+/**
+ * Without any subnets each subnet id is a link of its own, and no link-address is known.
+ * @param reserved addresses that are given to hosts by reservations: first and last of each range, ascending
+ */
+export function topologyOf(subnets: readonly LinkSubnet[], reserved: Uint8Array = NO_OCTETS): Topology {
   const byId = new Map(subnets.map((subnet) => [subnet.id, subnet]))
   const linkOf = (id: number) => byId.get(id)?.sharedNetwork || id
   return {
@@ -61,14 +61,8 @@ export function topologyOf(subnets: readonly LinkSubnet[]): Topology {
           prefixPools.some((pool) =>
             prefixContains({ address: pool.prefix, length: pool.prefixLength }, address),
           ),
-      ),
-    configured: merged(
-      subnets
-        .filter(({ prefix }) => prefix.length === 4)
-        .flatMap(({ pools = [] }) =>
-          pools.map(({ first, last }) => ({ first: numberOf(first), last: numberOf(last) })),
-        ),
-    ),
+      ) || isReserved(reserved, address),
+    configured: configured4(subnets, reserved),
   }
 }
 
@@ -77,14 +71,62 @@ export function numberOf(address: Uint8Array): number {
   return ((address[0]! << 24) | (address[1]! << 16) | (address[2]! << 8) | address[3]!) >>> 0
 }
 
-function merged(ranges: readonly AddressRange[]): AddressRange[] {
-  const disjoint: AddressRange[] = []
-  for (const range of [...ranges].sort((a, b) => a.first - b.first)) {
-    const before = disjoint.at(-1)
-    if (range.last < range.first) continue
-    if (before !== undefined && range.first <= before.last + 1)
-      disjoint[disjoint.length - 1] = { first: before.first, last: Math.max(before.last, range.last) }
-    else disjoint.push(range)
+function isReserved(reserved: Uint8Array, address: Uint8Array): boolean {
+  const size = address.length
+  const at = (index: number) => reserved.subarray(index * size, (index + 1) * size)
+  const range = firstRangeTo(
+    reserved.length / (2 * size),
+    (index) => Buffer.compare(at(2 * index + 1), address) < 0,
+  )
+  return 2 * size * range < reserved.length && Buffer.compare(at(2 * range), address) <= 0
+}
+
+/** Whether a range holds this address. */
+export function within(ranges: Ranges4, address: number): boolean {
+  const range = firstRangeTo(ranges.length / 2, (index) => ranges[2 * index + 1]! < address)
+  return 2 * range < ranges.length && ranges[2 * range]! <= address
+}
+
+/** Of so many ascending ranges the first that does not end before what is looked for. */
+function firstRangeTo(count: number, endsBefore: (index: number) => boolean): number {
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (endsBefore(middle)) low = middle + 1
+    else high = middle
   }
-  return disjoint
+  return low
+}
+
+function configured4(subnets: readonly LinkSubnet[], reserved: Uint8Array): Ranges4 {
+  const pools = subnets
+    .filter(({ prefix }) => prefix.length === 4)
+    .flatMap(({ pools = [] }) => pools.map(({ first, last }) => [numberOf(first), numberOf(last)] as const))
+    .filter(([first, last]) => first <= last)
+    .sort(([a], [b]) => a - b)
+    .flat()
+  const isV4 = subnets.some(({ prefix }) => prefix.length === 4)
+  const hosts = new Uint32Array(isV4 ? reserved.length / 4 : 0)
+  for (let i = 0; i < hosts.length; i++) hosts[i] = numberOf(reserved.subarray(4 * i, 4 * i + 4))
+  return merged(Uint32Array.from(pools), hosts)
+}
+
+/** Of two lists in order of their first addresses; what meets or overlaps becomes one range. */
+function merged(a: Ranges4, b: Ranges4): Ranges4 {
+  const result = new Uint32Array(a.length + b.length)
+  let end = 0
+  for (let i = 0, j = 0; i < a.length || j < b.length; ) {
+    const takesA = j === b.length || (i < a.length && a[i]! <= b[j]!)
+    const first = takesA ? a[i]! : b[j]!
+    const last = takesA ? a[i + 1]! : b[j + 1]!
+    if (takesA) i += 2
+    else j += 2
+    if (end > 0 && first <= result[end - 1]! + 1) result[end - 1] = Math.max(result[end - 1]!, last)
+    else {
+      result[end++] = first
+      result[end++] = last
+    }
+  }
+  return result.slice(0, end)
 }

@@ -6,7 +6,7 @@ import { type Draft, encodeMessage } from '../../sidecar/feed/contract.ts'
 import { decodeFeedMessage, decodeReply } from '../../sidecar/feed/decode.ts'
 import { DecodeError } from '../../sidecar/feed/decode-error.ts'
 import { encodeRequest } from '../../sidecar/feed/encode.ts'
-import type { EventBatch, LeaseChange, SnapshotPage } from '../../sidecar/feed/events.ts'
+import type { ConfigPage, EventBatch, LeaseChange, SnapshotPage } from '../../sidecar/feed/events.ts'
 
 const epoch = Buffer.from('000001935f3a2b00f00dfacecafebeef', 'hex')
 const v4 = Uint8Array.of(192, 0, 2, 1)
@@ -182,6 +182,38 @@ describe('relay data', () => {
   })
 })
 
+describe('reserved addresses', () => {
+  const at = (n: number) => Uint8Array.of(192, 0, 2, n)
+  const decoded = (reserved: Draft<'AddressRange'>[]) =>
+    decodeReply(encodeMessage('Reply', { id: 1, epoch, config: { reserved } }), 4).body as ConfigPage
+
+  it('are kept as they come, first and last of each range, and a lone page is the whole', () => {
+    const { reserved, page, pages } = decoded([
+      { first: at(1), last: at(1) },
+      { first: at(4), last: at(9) },
+    ])
+    assert.deepEqual(
+      [...reserved],
+      [at(1), at(1), at(4), at(9)].flatMap((octets) => [...octets]),
+    )
+    assert.deepEqual([page, pages], [1, 1])
+  })
+
+  const refused: [string, Draft<'AddressRange'>[], RegExp][] = [
+    ['without a last one', [{ first: at(1) }], /reserved.last: 0 octets instead of 4/],
+    ['of another family', [{ first: v6, last: v6 }], /reserved.first: 16 octets instead of 4/],
+    ['the wrong way round', [{ first: at(2), last: at(1) }], /a range ends before it begins/],
+    ['twice', [1, 1].map(() => ({ first: at(1), last: at(2) })), /the ranges do not ascend/],
+  ]
+  for (const [what, reserved, expected] of refused)
+    it(`are refused ${what}`, () => {
+      assert.throws(
+        () => decoded(reserved),
+        (error) => error instanceof DecodeError && expected.test(error.message),
+      )
+    })
+})
+
 describe('any octets', () => {
   it('are a message or a DecodeError, nothing else', () => {
     const valid = [
@@ -189,7 +221,18 @@ describe('any octets', () => {
       Buffer.from(encodeMessage('FeedMessage', { heartbeat: { epoch, lastSeq: 4, clock: 9 } })),
       Buffer.from(encodeMessage('Reply', { id: 1, epoch, page: { leases: [lease4], end: true } })),
       Buffer.from(encodeMessage('Reply', { id: 1, epoch, hello: { family: 4, serverIdentifiers: [v4] } })),
-      Buffer.from(encodeMessage('Reply', { id: 1, epoch, config: { subnets: [{ id: 1, prefix: v4 }] } })),
+      Buffer.from(
+        encodeMessage('Reply', {
+          id: 1,
+          epoch,
+          config: {
+            subnets: [{ id: 1, prefix: v4 }],
+            reserved: [{ first: v4, last: v4 }],
+            page: 1,
+            pages: 2,
+          },
+        }),
+      ),
     ]
     const damaged = fc
       .tuple(fc.constantFrom(...valid), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }), fc.nat())

@@ -194,20 +194,23 @@ describe("the hook's core and the follower", () => {
           renewTimer: 900,
         },
       ],
+      reserved: [{ first: Uint8Array.of(192, 0, 2, 20), last: Uint8Array.of(192, 0, 2, 29) }],
     })
     followed.core.start()
     await followed.follow()
     followed.follower.report({ requestors: 3, problems: [{ parameter: 'tls.cert-file', text: 'is gone' }] })
     await followed.inStep()
     assert.deepEqual(JSON.parse(followed.services[0]!), { requesters: ['192.0.2.0/24'] })
-    const [subnet] = await waitFor('the subnets', () =>
-      followed.subnets.length > 0 ? followed.subnets : undefined,
-    )
+    const {
+      subnets: [subnet],
+      reserved,
+    } = await waitFor('the subnets', () => followed.config)
     assert.deepEqual(
       [subnet?.id, subnet?.prefixLength, subnet?.sharedNetwork, subnet?.renewTimer],
       [7, 24, 'floor', 900],
     )
     assert.deepEqual([...subnet!.pools[0]!.last], [192, 0, 2, 9])
+    assert.deepEqual([...reserved], [192, 0, 2, 20, 192, 0, 2, 29])
     followed.core.setService({ requesters: [] })
     await waitFor('the new service', () => followed.services.length === 2)
     const report = await waitFor('the report', () =>

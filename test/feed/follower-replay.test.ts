@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { BindingState } from '../../sidecar/binding.ts'
+import type { ConfigPage } from '../../sidecar/feed/events.ts'
 import { Driver } from './driver.ts'
 import { ipv4, leaseRow, mac } from './model-hook.ts'
 
@@ -475,5 +476,88 @@ describe('the configuration', () => {
     driver.heartbeat()
     driver.settle()
     assert.deepEqual([count('config'), count('hello')], [2, 2])
+  })
+
+  const pages = [1, 2, 3].map((n) => Uint8Array.of(n, 0, 0, 1, n, 0, 0, 9))
+
+  /** A new configuration of three pages has been announced. */
+  function announced(): Driver {
+    const driver = inStep()
+    driver.outputs.length = 0
+    driver.hook.configGeneration = 2
+    driver.hook.configPages = pages
+    driver.heartbeat()
+    return driver
+  }
+
+  function configs(driver: Driver) {
+    return driver.outputs.flatMap((output) => (output.kind === 'config' ? [output.config] : []))
+  }
+
+  it('is put together from its pages, each asked for once', () => {
+    const driver = announced()
+    driver.settle()
+    const [whole, ...more] = configs(driver)
+    assert.deepEqual(
+      [...whole!.reserved],
+      pages.flatMap((page) => [...page]),
+    )
+    assert.deepEqual([whole!.generation, more.length], [2, 0])
+    driver.heartbeat()
+    driver.settle()
+    assert.equal(configs(driver).length, 1)
+  })
+
+  it('is begun anew when it changes between two pages', () => {
+    const driver = announced()
+    driver.answer()
+    driver.answer()
+    driver.hook.configGeneration = 3
+    driver.hook.configPages = pages.slice(1)
+    driver.settle()
+    const [whole, ...more] = configs(driver)
+    assert.deepEqual(
+      [...whole!.reserved],
+      pages.slice(1).flatMap((page) => [...page]),
+    )
+    assert.deepEqual([whole!.generation, more.length], [3, 0])
+  })
+
+  it('goes on with the page whose reply was lost', () => {
+    const driver = announced()
+    driver.answer()
+    const [second] = driver.requests.splice(0)
+    driver.pass(5_000)
+    const [again] = driver.requests
+    assert.deepEqual(again!.body, second!.body)
+    assert.notEqual(again!.id, second!.id)
+    driver.settle()
+    assert.equal(configs(driver).length, 1)
+  })
+
+  it('is begun anew, after a pause, when a page comes that does not follow', () => {
+    const driver = announced()
+    driver.answer()
+    driver.answer((reply) => ({ ...reply, body: { ...reply.body, page: 3 } as ConfigPage }))
+    assert.match(
+      driver.follower.status(driver.now).problems[0]!.text,
+      /page 3 of generation 2 does not follow page 1 of 2/,
+    )
+    assert.equal(driver.requests.length, 0)
+    driver.pass(1_000)
+    assert.deepEqual(driver.requests[0]!.body, { kind: 'config', page: 1, generation: 0 })
+    driver.settle()
+    assert.equal(configs(driver)[0]!.reserved.length, 24)
+    assert.deepEqual(driver.follower.status(driver.now).problems, [])
+  })
+
+  it('is refused where it has more pages than any hook makes', () => {
+    const driver = announced()
+    driver.answer((reply) => ({ ...reply, body: { ...reply.body, pages: 1_025 } as ConfigPage }))
+    assert.match(
+      driver.follower.status(driver.now).problems[0]!.text,
+      /1025 pages, more than the 1024 allowed/,
+    )
+    assert.equal(configs(driver).length, 0)
   })
 })

@@ -2,6 +2,7 @@
 // published until a test delivers or drops it.
 import { type Family, NO_OCTETS, Origin } from '../../sidecar/binding.ts'
 import {
+  type ConfigPage,
   type EventBatch,
   FeedErrorCode,
   type FeedEvent,
@@ -14,6 +15,7 @@ import {
   Operation,
   type PacketData,
   type ReplyBody,
+  type RequestBody,
 } from '../../sidecar/feed/events.ts'
 import { compareAddresses } from '../../sidecar/feed/walk.ts'
 import { keyOf } from './plain-store.ts'
@@ -58,6 +60,8 @@ export class ModelHook {
   ringSize = 1_000_000
   pageSize = 256
   configGeneration = 1
+  /** Of the configuration: what each page reserves. */
+  configPages: readonly Uint8Array[] = [NO_OCTETS]
   resyncGeneration = 0
   serviceGeneration = 1
   service = '{}'
@@ -197,9 +201,21 @@ export class ModelHook {
         }
       }
       case 'config':
-        return { kind: 'config', generation: this.configGeneration, subnets: [] }
+        return this.#config(body)
       case 'report':
         return { kind: 'report-accepted' }
+    }
+  }
+
+  #config({ page, generation }: Extract<RequestBody, { kind: 'config' }>): ConfigPage {
+    const number = generation === this.configGeneration ? page : 1
+    return {
+      kind: 'config',
+      generation: this.configGeneration,
+      page: number,
+      pages: this.configPages.length,
+      subnets: [],
+      reserved: this.configPages[number - 1]!,
     }
   }
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BindingData, BindingState, type Family } from '../../sidecar/binding.ts'
-import type { Hello, Subnet } from '../../sidecar/feed/events.ts'
+import type { FeedConfig, Hello } from '../../sidecar/feed/events.ts'
 import { FeedFollower, type FeedFollowerOptions } from '../../sidecar/feed/feed-follower.ts'
 import type { FeedNote } from '../../sidecar/feed/notes.ts'
 import { openStore, type Store } from '../../sidecar/store/open.ts'
@@ -19,7 +19,7 @@ export class FollowedCore {
   readonly notes: FeedNote[] = []
   readonly hellos: Hello[] = []
   readonly services: string[] = []
-  subnets: readonly Subnet[] = []
+  config: FeedConfig | undefined
   resyncs = 0
   #changes = 0
   #store: Store | undefined
@@ -54,8 +54,8 @@ export class FollowedCore {
       onNote: (note) => this.notes.push(note),
       onHello: (hello) => this.hellos.push(hello),
       onService: (json) => this.services.push(json),
-      onConfig: (subnets) => {
-        this.subnets = subnets
+      onConfig: (config) => {
+        this.config = config
       },
       onResync: () => {
         this.resyncs += 1

@@ -37,7 +37,13 @@ export interface FeedReply {
     leases: { address: Buffer }[]
     end: boolean
   }
-  config?: { generation: number; subnets: Record<string, unknown>[] }
+  config?: {
+    generation: number
+    subnets: Record<string, unknown>[]
+    reserved: { first: Buffer; last: Buffer }[]
+    page: number
+    pages: number
+  }
   report?: object
   error?: { code: string; text: string }
 }

@@ -180,6 +180,38 @@ test('configuration, service and resync have generations that heartbeats carry',
   assert.deepEqual(config.subnets[0]?.['pools'], [{ first: address(1), last: address(9) }])
 })
 
+test('a large configuration comes in pages, and those of another generation are not mixed', async () => {
+  using stage = new Stage()
+  stage.core.start()
+  const asker = stage.asker()
+  const { epoch } = await asker.hello()
+  const reserved = (count: number) =>
+    Array.from({ length: count }, (_, i) => {
+      const one = Buffer.alloc(4)
+      one.writeUInt32BE(0x0a000000 + 2 * i)
+      return { first: one, last: one }
+    })
+  const subnets = [{ id: 1, prefix: address(0), prefixLength: 8 }]
+  stage.core.setConfig({ subnets, reserved: reserved(50_000) })
+  const whole = await asker.ask({ config: {} }, epoch)
+  assert.equal(whole.error?.code, 'BAD_REQUEST')
+  assert.match(whole.error!.text, /has 3 pages/)
+  const first = (await asker.ask({ config: { page: 1 } }, epoch)).config!
+  assert.deepEqual([first.page, first.pages, first.generation, first.subnets.length], [1, 3, 1, 1])
+  const pages = [first]
+  for (const page of [2, 3]) pages.push((await asker.ask({ config: { page, generation: 1 } }, epoch)).config!)
+  const told = pages.flatMap((page) => page.reserved)
+  assert.deepEqual(
+    told.map(({ first: octets }) => octets.readUInt32BE()),
+    Array.from({ length: 50_000 }, (_, i) => 0x0a000000 + 2 * i),
+  )
+  const beyond = await asker.ask({ config: { page: 4, generation: 1 } }, epoch)
+  assert.match(beyond.error!.text, /page 4 of 3/)
+  stage.core.setConfig({ subnets, reserved: reserved(30_000) })
+  const anew = (await asker.ask({ config: { page: 3, generation: 1 } }, epoch)).config!
+  assert.deepEqual([anew.page, anew.pages, anew.generation], [1, 2, 2])
+})
+
 test('reports stand in the status, and their problems in the log, once and cleaned', async () => {
   using stage = new Stage()
   stage.core.start()

@@ -182,6 +182,7 @@ export interface HookConfig {
     renewTimer?: number
     rebindTimer?: number
   }[]
+  reserved?: { first: Uint8Array; last: Uint8Array }[]
 }
 
 interface NativeHookCore {

@@ -198,4 +198,11 @@ void encodeSubnet(std::string& config, const SubnetView& subnet) {
     addNumber(message, field::subnet::rebind_timer, subnet.rebind_timer);
 }
 
+void encodeReserved(std::string& config, Octets first, Octets last) {
+    protozero::pbf_writer list{config};
+    protozero::pbf_writer range{list, field::config::reserved};
+    addOctets(range, field::address_range::first, first);
+    addOctets(range, field::address_range::last, last);
+}
+
 }  // namespace lease_feed

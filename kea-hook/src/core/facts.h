@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 
+#include "config_pages.h"
 #include "reply.h"
 
 namespace lease_feed {
@@ -13,7 +14,7 @@ class Facts {
 public:
     struct View {
         Generations generations;
-        std::shared_ptr<const std::string> config;
+        std::shared_ptr<const ConfigPages> config;
         std::shared_ptr<const std::string> service;
     };
 
@@ -22,8 +23,8 @@ public:
         return view_;
     }
     /// @return true when it is another one than before
-    bool setConfig(std::string subnets) {
-        return replace(view_.config, view_.generations.config, std::move(subnets));
+    bool setConfig(ConfigPages config) {
+        return replace(view_.config, view_.generations.config, std::move(config));
     }
     bool setService(std::string json) { return replace(view_.service, view_.generations.service, std::move(json)); }
     void resync() {
@@ -32,8 +33,9 @@ public:
     }
 
 private:
-    bool replace(std::shared_ptr<const std::string>& held, std::uint64_t& generation, std::string fresh) {
-        auto next = std::make_shared<const std::string>(std::move(fresh));
+    template <typename Fact>
+    bool replace(std::shared_ptr<const Fact>& held, std::uint64_t& generation, Fact fresh) {
+        auto next = std::make_shared<const Fact>(std::move(fresh));
         const std::lock_guard<std::mutex> hold(mutex_);
         if (generation != 0 && *held == *next) return false;
         held = std::move(next);
@@ -42,7 +44,7 @@ private:
     }
 
     mutable std::mutex mutex_;
-    View view_{{}, std::make_shared<const std::string>(), std::make_shared<const std::string>()};
+    View view_{{}, std::make_shared<const ConfigPages>(), std::make_shared<const std::string>()};
 };
 
 }  // namespace lease_feed

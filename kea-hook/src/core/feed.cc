@@ -284,8 +284,11 @@ std::uint64_t Feed::annotate(const AnnotationView& annotation) noexcept {
     return impl_->put(encodeAnnotation(buffer, annotation));
 }
 
-void Feed::setConfig(std::string encoded_subnets) {
-    if (impl_->facts_.setConfig(std::move(encoded_subnets))) impl_->beatSoon();
+std::size_t Feed::setConfig(std::string encoded) {
+    ConfigPages pages(std::move(encoded));
+    const std::size_t left_out = pages.leftOut();
+    if (impl_->facts_.setConfig(std::move(pages))) impl_->beatSoon();
+    return left_out;
 }
 
 void Feed::setService(std::string json) {

@@ -136,8 +136,10 @@ public:
     /// Same rules as publish().
     std::uint64_t annotate(const AnnotationView& annotation) noexcept;
 
-    /// Replaces what ConfigRequest answers: a serialized Config without its generation. Any thread.
-    void setConfig(std::string encoded_subnets);
+    /// Replaces what ConfigRequest answers. Any thread.
+    /// @param encoded what encodeSubnet() and encodeReserved() made, one entry after the other
+    /// @return octets left out at its end, since followers are told kMostConfigOctets at most
+    std::size_t setConfig(std::string encoded);
     /// Replaces `service` in Hello. Any thread.
     void setService(std::string json);
     /// Asks every follower to walk anew.
@@ -174,5 +176,8 @@ struct SubnetView {
     std::uint32_t rebind_timer = 0;
 };
 void encodeSubnet(std::string& config, const SubnetView& subnet);
+
+/// Appends a range of reserved addresses, after the subnets.
+void encodeReserved(std::string& config, Octets first, Octets last);
 
 }  // namespace lease_feed

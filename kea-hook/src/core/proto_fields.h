@@ -67,8 +67,14 @@ constexpr Tag walk = 1, after = 2, limit = 3;
 namespace page {
 constexpr Tag walk = 1, after = 2, stamp = 3, clock = 4, leases = 5, end = 6;
 }
+namespace config_request {
+constexpr Tag page = 1, generation = 2;
+}
 namespace config {
-constexpr Tag generation = 1, subnets = 2;
+constexpr Tag generation = 1, subnets = 2, reserved = 3, page = 4, pages = 5;
+}
+namespace address_range {
+constexpr Tag first = 1, last = 2;
 }
 namespace subnet {
 constexpr Tag id = 1, prefix = 2, prefix_length = 3, shared_network = 4, pools = 5, prefix_pools = 6,

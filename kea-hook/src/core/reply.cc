@@ -121,11 +121,14 @@ std::string replyPage(std::uint64_t id, Octets epoch, std::uint64_t walk, Octets
     return reply(id, epoch, field::reply::page, body, leases);
 }
 
-std::string replyConfig(std::uint64_t id, Octets epoch, std::uint64_t generation, const std::string& subnets) {
+std::string replyConfig(std::uint64_t id, Octets epoch, std::uint64_t generation, std::size_t page, std::size_t pages,
+                        Octets entries) {
     std::string body;
     pbf_writer config{body};
     addNumber(config, field::config::generation, generation);
-    return reply(id, epoch, field::reply::config, body, subnets);
+    addNumber(config, field::config::page, page);
+    addNumber(config, field::config::pages, pages);
+    return reply(id, epoch, field::reply::config, body, entries);
 }
 
 std::string replyReportAccepted(std::uint64_t id, Octets epoch) {

@@ -52,7 +52,9 @@ struct PageHead {
 std::string replyPage(std::uint64_t id, Octets epoch, std::uint64_t walk, Octets after, const PageHead& head,
                       Octets leases);
 
-std::string replyConfig(std::uint64_t id, Octets epoch, std::uint64_t generation, const std::string& subnets);
+/// @param entries a page of ConfigPages
+std::string replyConfig(std::uint64_t id, Octets epoch, std::uint64_t generation, std::size_t page, std::size_t pages,
+                        Octets entries);
 
 std::string replyReportAccepted(std::uint64_t id, Octets epoch);
 

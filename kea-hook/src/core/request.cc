@@ -62,6 +62,18 @@ PageRequest decodePage(pbf_reader reader) {
     return page;
 }
 
+ConfigRequest decodeConfig(pbf_reader reader) {
+    ConfigRequest config;
+    while (reader.next()) {
+        switch (reader.tag_and_type()) {
+        case number(field::config_request::page): config.page = reader.get_uint32(); break;
+        case number(field::config_request::generation): config.generation = reader.get_uint64(); break;
+        default: reader.skip();
+        }
+    }
+    return config;
+}
+
 std::pair<Octets, Octets> decodeProblem(pbf_reader reader) {
     std::pair<Octets, Octets> problem;
     while (reader.next()) {
@@ -113,10 +125,7 @@ Request decodeRequest(Octets frame) {
             case octets(field::request::hello): request.body = decodeHello(reader.get_message()); break;
             case octets(field::request::replay): request.body = decodeReplay(reader.get_message()); break;
             case octets(field::request::page): request.body = decodePage(reader.get_message()); break;
-            case octets(field::request::config):
-                reader.skip();
-                request.body = ConfigRequest{};
-                break;
+            case octets(field::request::config): request.body = decodeConfig(reader.get_message()); break;
             case octets(field::request::report): request.body = decodeReport(reader.get_message()); break;
             default: reader.skip();
             }

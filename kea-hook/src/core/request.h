@@ -15,7 +15,7 @@ namespace lease_feed {
 
 /// This contract's version: proto/README.md says when which number changes.
 constexpr std::uint32_t kContractMajor = 1;
-constexpr std::uint32_t kContractMinor = 0;
+constexpr std::uint32_t kContractMinor = 1;
 
 struct HelloRequest {
     std::uint32_t contract_major = 0;
@@ -31,7 +31,10 @@ struct PageRequest {
     Octets after;
     std::uint32_t limit = 0;
 };
-struct ConfigRequest {};
+struct ConfigRequest {
+    std::uint32_t page = 0;  ///< 0 = all in one message
+    std::uint64_t generation = 0;
+};
 struct ReportRequest {
     Octets follower;
     Octets state;

@@ -53,8 +53,7 @@ std::string SyncServer::answer(const Asker& asker, Octets frame, Steady::time_po
             followers_.report(*report, now);
             return replyReportAccepted(request.id, epoch_);
         }
-        const Facts::View facts = facts_.view();
-        return replyConfig(request.id, epoch_, facts.generations.config, *facts.config);
+        return answerConfig(request.id, std::get<ConfigRequest>(request.body), now);
     } catch (const BadRequest& bad) {
         if (bad.id) return refuse(*bad.id, bad.what(), now);
         countBad(bad.what(), now);
@@ -83,6 +82,26 @@ std::string SyncServer::answerReplay(std::uint64_t id, const ReplayRequest& repl
     }
     replays_.fetch_add(1, std::memory_order_relaxed);
     return replyReplay(id, epoch_, slice.first, wallClockMs(), {replay_buffer_.get(), slice.octets});
+}
+
+std::string SyncServer::answerConfig(std::uint64_t id, const ConfigRequest& config, Steady::time_point now) {
+    const Facts::View facts = facts_.view();
+    const std::uint64_t generation = facts.generations.config;
+    const std::size_t pages = facts.config->count();
+    if (config.page == 0 && pages > 1) {
+        return refuse(id,
+                      "the configuration has " + std::to_string(pages) +
+                          " pages: ask for one after the other, as of version 1.1 of the contract",
+                      now);
+    }
+    // Pages of two generations make no configuration.
+    const bool anew = config.page == 0 || config.generation != generation;
+    const std::size_t page = anew ? 1 : config.page;
+    if (page > pages) {
+        return refuse(id, "page " + std::to_string(page) + " of " + std::to_string(pages) + " of the configuration",
+                      now);
+    }
+    return replyConfig(id, epoch_, generation, page, pages, facts.config->page(page));
 }
 
 std::string SyncServer::answerPage(const Asker& asker, std::uint64_t id, const PageRequest& page,

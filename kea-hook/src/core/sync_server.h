@@ -39,6 +39,7 @@ private:
     std::string answer(const Asker& asker, Octets frame, Steady::time_point now);
     std::string answerHello(std::uint64_t id, const HelloRequest& hello, Steady::time_point now);
     std::string answerReplay(std::uint64_t id, const ReplayRequest& replay);
+    std::string answerConfig(std::uint64_t id, const ConfigRequest& config, Steady::time_point now);
     std::string answerPage(const Asker& asker, std::uint64_t id, const PageRequest& page, Steady::time_point now);
     std::string refuse(std::uint64_t id, const std::string& text, Steady::time_point now);
     void countBad(const std::string& text, Steady::time_point now);

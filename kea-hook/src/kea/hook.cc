@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "../core/config_pages.h"
 
 using isc::data::ConstElementPtr;
 using isc::data::Element;
@@ -68,9 +69,9 @@ bool writesLeases(const std::string& command) {
             endsWith(command, "-wipe") || endsWith(command, "-bulk-apply"));
 }
 
-bool changesSubnets(const std::string& command) {
+bool changesConfig(const std::string& command) {
     return startsWith(command, "subnet4-") || startsWith(command, "subnet6-") || startsWith(command, "network4-") ||
-           startsWith(command, "network6-");
+           startsWith(command, "network6-") || startsWith(command, "reservation-");
 }
 
 void addAddress(std::vector<AddressOctets>& to, const ConstElementPtr& map) {
@@ -441,7 +442,7 @@ void Hook::commandProcessed(const std::string& name, const ConstElementPtr& argu
         });
     }
     thread.endPacket();
-    if (changesSubnets(name)) {
+    if (changesConfig(name)) {
         configChanged();
     }
 }
@@ -477,8 +478,12 @@ void Hook::tick() noexcept {
         if (!started_ && --retry_in_ == 0) {
             start();
         }
-        if (config_stale_.exchange(false)) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now >= config_due_ && config_stale_.exchange(false)) {
             sendConfig(CfgMgr::instance().getCurrentCfg());
+            // However many commands come, and however many reservations there are: a twentieth of this thread's time.
+            const auto after = std::chrono::steady_clock::now();
+            config_due_ = after + 20 * (after - now);
         }
         const FeedStatus status = feed_->status();
         logFollowers(status);
@@ -493,7 +498,10 @@ void Hook::tick() noexcept {
 
 void Hook::sendConfig(const isc::dhcp::ConstSrvConfigPtr& config) {
     try {
-        feed_->setConfig(encodeSubnets(family_, config));
+        const std::size_t left_out = feed_->setConfig(encodeConfig(family_, config));
+        if (left_out != 0) {
+            LOG_WARN(logger, LEASE_FEED_CONFIG_CUT).arg(left_out).arg(kMostConfigOctets);
+        }
     } catch (const std::exception& problem) {
         LOG_WARN(logger, LEASE_FEED_CONFIG_FAILED).arg(problem.what());
     }

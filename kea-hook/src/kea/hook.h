@@ -7,6 +7,7 @@
 #include <dhcpsrv/srv_config.h>
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -62,7 +63,7 @@ public:
     /// Kea declined an address of its own accord (ping check), for this packet.
     void serverDeclined();
     void commandProcessed(const std::string& name, const isc::data::ConstElementPtr& arguments);
-    /// The subnets may have changed; they are read anew within a second.
+    /// Subnets or reservations may have changed; they are read anew within seconds.
     void configChanged() { config_stale_ = true; }
 
     /// For the command lease-feed-status. Any thread.
@@ -112,6 +113,7 @@ private:
     std::atomic<bool> started_{false};
     unsigned retry_in_ = 0;
     std::atomic<bool> config_stale_{false};
+    std::chrono::steady_clock::time_point config_due_{};  // main thread only: no sooner is it read anew
 
     struct Follower {
         std::string state;

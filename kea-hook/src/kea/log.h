@@ -11,6 +11,8 @@ namespace lease_feed {
 // X(id, text); %1 ... are the arguments.
 #define LEASE_FEED_MESSAGES(X) \
     X(LEASE_FEED_CALLOUTS_FAILED, "%1 calls from Kea failed inside the lease feed, the last with: %2") \
+    X(LEASE_FEED_CONFIG_CUT, "followers are not told %1 octets of subnets and reservations at the end of the " \
+                             "configuration: it has more than %2") \
     X(LEASE_FEED_CONFIG_FAILED, "the server's subnets could not be put on the lease feed: %1") \
     X(LEASE_FEED_EXTENDED_INFO_OFF, "store-extended-info is off for %1 of %2 subnets: relay data of their leases " \
                                     "does not survive the loss of an event") \

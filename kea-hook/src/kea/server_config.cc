@@ -18,6 +18,7 @@
 #include <deque>
 
 #include "from_kea.h"
+#include "reservations.h"
 
 using isc::asiolink::IOAddress;
 using isc::data::ConstElementPtr;
@@ -207,8 +208,10 @@ std::string keaVersion() {
            "." + std::to_string(LEASE_FEED_KEA_VERSION % 100);
 }
 
-std::string encodeSubnets(Family family, const ConstSrvConfigPtr& config) {
-    return family == Family::v4 ? encodeSubnets4(config) : encodeSubnets6(config);
+std::string encodeConfig(Family family, const ConstSrvConfigPtr& config) {
+    std::string encoded = family == Family::v4 ? encodeSubnets4(config) : encodeSubnets6(config);
+    encodeReservations(encoded, family, config);
+    return encoded;
 }
 
 Identity identityOf(Family family, const ConstSrvConfigPtr& config, bool tap) {

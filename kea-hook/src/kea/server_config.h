@@ -1,4 +1,4 @@
-// What followers learn of the server itself: subnets and pools for the feed's Config, who it is for its Hello.
+// What followers learn of the server itself: subnets, pools and reservations for the feed's Config, who it is for its Hello.
 #pragma once
 
 #include <dhcpsrv/srv_config.h>
@@ -13,8 +13,8 @@ namespace lease_feed {
 /// The Kea that this library was built for, and so the one that it runs in: "3.0.3".
 std::string keaVersion();
 
-/// The subnets of a configuration, staged or current, for Feed::setConfig().
-std::string encodeSubnets(Family family, const isc::dhcp::ConstSrvConfigPtr& config);
+/// Subnets and reservations of a configuration, staged or current, for Feed::setConfig().
+std::string encodeConfig(Family family, const isc::dhcp::ConstSrvConfigPtr& config);
 
 /// The server's DUID (v6) or the addresses it answers with (v4), versions, and whether relay data is stored.
 Identity identityOf(Family family, const isc::dhcp::ConstSrvConfigPtr& config, bool tap);
