@@ -15,7 +15,7 @@ export const errorTable = {
   ALQ_STORE_LOCKED:
     'store {path} is in use by another process: only one kea-leasequery can serve from it. Stop the other one, or give this one a --state-dir of its own',
   ALQ_STORE_OPEN:
-    'store {path} cannot be opened: {reason}. Check that the directory exists, belongs to this user and has room',
+    'store {path} cannot be opened: {reason}. Check that the directory exists, belongs to this user and has room; if so, its files are damaged: start with --rebuild to read all leases from Kea anew',
   ALQ_STORE_DAMAGED:
     'store {path} cannot be trusted: {reason}. Start with --rebuild to drop it and read all leases from Kea anew; requestors then get DataMissing for older start times',
   ALQ_STORE_VERSION:

@@ -303,6 +303,11 @@ export class FamilyRuntime {
       case 'pruned-by-count':
         this.#pruning.cutShort()
         return
+      case 'older-than-stop':
+        log.storeAlarm({
+          reason: `store ${alarm.path} is older than its last stop, as if from a backup or after damage to the disk: what Kea cannot replay makes older start times get DataMissing`,
+        })
+        break
       case 'incomplete-after-power-loss':
         log.storeAlarm({
           reason: `store ${alarm.path} is incomplete after a power loss: all leases are read from Kea, older start times get DataMissing`,

@@ -1,6 +1,6 @@
 // The few things the store asks of LevelDB, so that tests can put a disk that fails in its place.
-import { readdir, realpath } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { open as openFile, readdir, readFile, realpath } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { reasonOf, SidecarError } from '../errors.ts'
 import { AHEAD, inParts, type PackedValues, packValues } from './packed-values.ts'
@@ -21,12 +21,22 @@ export interface Level {
   entries(from: Buffer, to: Buffer): AsyncIterable<readonly (readonly [Buffer, Buffer])[]>
   /** As {@link entries}, without the keys; `expected` is about how many there will be. */
   values(from: Buffer, to: Buffer, expected: number): AsyncIterable<PackedValues>
-  /** Deletes everything and opens a fresh database. */
+  /** Keeps a short text beside the database, on the disk itself when it resolves; it outlives whatever befalls the database. */
+  writeNote(text: string): Promise<void>
+  /** Undefined: there is none. */
+  readNote(): Promise<string | undefined>
+  /** Deletes everything but the note and opens a fresh database. */
   restart(): Promise<void>
 }
 
 /** From so many values on a thread pays. */
 const THREAD_FROM = 30_000
+
+/**
+ * Beside LevelDB's own files, which leaves others alone. Where its newest log is lost, LevelDB shows an earlier moment, which
+ * may be that of a clean stop: this file knows better.
+ */
+const NOTE_FILE = 'LAST-STOP'
 
 /** Directories that are open in this process, where LevelDB's lock does not tell two of us apart. */
 const openHere = new Set<string>()
@@ -129,6 +139,18 @@ export function classicLevel(path: string): Level {
         throw unreadable(path, error)
       }
     },
+    async writeNote(text) {
+      const file = await openFile(join(path, NOTE_FILE), 'w')
+      try {
+        await file.writeFile(text)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+    },
+    async readNote() {
+      return readFile(join(path, NOTE_FILE), 'utf8').catch(() => undefined)
+    },
     async restart() {
       await close()
       try {
@@ -156,10 +178,11 @@ function locked(path: string, cause?: unknown): SidecarError {
 function openError(path: string, error: unknown): SidecarError {
   const cause = (error as { cause?: { code?: string; message?: string } }).cause
   if (cause?.code === 'LEVEL_LOCKED') return locked(path, error)
-  if (cause?.code === 'LEVEL_CORRUPTION') return damaged(path, `it is damaged (${cause.message})`, error)
+  // A damaged file may bring any octet into LevelDB's words.
+  const reason = (cause?.message ?? reasonOf(error)).replace(/[^\x20-\x7e]/g, '?')
+  if (cause?.code === 'LEVEL_CORRUPTION') return damaged(path, `it is damaged (${reason})`, error)
   // The directory is there: what is missing is a file that others refer to.
-  if (cause?.message?.includes('No such file or directory'))
-    return damaged(path, `a file of it is missing (${cause.message})`, error)
-  const reason = cause?.message ?? reasonOf(error)
+  if (reason.includes('No such file or directory'))
+    return damaged(path, `a file of it is missing (${reason})`, error)
   return new SidecarError('ALQ_STORE_OPEN', { path, reason }, { cause: error })
 }

@@ -1,6 +1,5 @@
 // The store with its disk behind: opened, checked, followed by a clock that never goes back.
-import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile } from 'node:fs/promises'
 import { performance } from 'node:perf_hooks'
 import type {
   Binding,
@@ -41,6 +40,8 @@ export type StoreAlarm =
   | { readonly kind: 'clock-step'; readonly step: ClockStep }
   /** More ends than retention allows by number: the horizon has moved before its time. Told by each prune() that did so. */
   | { readonly kind: 'pruned-by-count' }
+  /** The database is of a moment before the last clean stop: its files have lost what was on disk. */
+  | { readonly kind: 'older-than-stop'; readonly path: string }
   /** After a power loss the disk was not as it should be; a walk has to put it right. */
   | { readonly kind: 'incomplete-after-power-loss'; readonly path: string }
 
@@ -72,7 +73,7 @@ export interface OpenStoreOptions {
 export interface OpenReport {
   /** There was no store. */
   readonly wasNew: boolean
-  /** The last stop was a clean one: nothing shown was lost. */
+  /** The last stop was a clean one, and the database is of that moment: nothing shown was lost. */
   readonly wasClean: boolean
   /** The machine has not been started since. */
   readonly sameBoot: boolean
@@ -97,12 +98,6 @@ const CHAIN_SLICE = 512
 const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id'
 
 /**
- * Beside LevelDB's files while the store is open. Where its newest log is lost, LevelDB shows an earlier moment, which may
- * be that of a clean stop: this file knows better.
- */
-const RUNNING_FILE = 'RUNNING'
-
-/**
  * Opens or makes the store in `path`.
  * @throws SidecarError with a sentence for the operator: locked, damaged, of another family, of a newer version.
  */
@@ -121,14 +116,13 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   else await level.open()
   try {
     const { state, blobs, timeLine, differs } = await load(level, path, family, memory)
-    const running = options.level === undefined ? join(path, RUNNING_FILE) : undefined
-    const wasRunning = running !== undefined && (await isThere(running))
-    if (running !== undefined) await writeFile(running, '').catch(cannotOpen(path))
-    const wasClean = state?.clean === true && !wasRunning
+    const stoppedAt = Number(await level.readNote())
+    if (state !== undefined && stoppedAt > state.serial) alarm({ kind: 'older-than-stop', path })
+    const wasClean = state?.clean === true && stoppedAt === state.serial
     const sameBoot = state !== undefined && bootId !== '' && state.bootId === bootId
     if (differs !== undefined && state !== undefined) {
       // Only a power loss may take writes back: LevelDB's log is with the operating system until then.
-      if (wasClean || sameBoot) {
+      if (state.clean || sameBoot) {
         const reason = `records are missing or old (${differs.records} found, ${state.records} written)`
         throw new SidecarError('ALQ_STORE_DAMAGED', { path, reason })
       }
@@ -168,10 +162,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
         disk.setBlob(name, blobs.get(name))
       }
     }
-    const onClosed = async () => {
-      if (running !== undefined) await rm(running, { force: true })
-    }
-    const store: Store = new Store(memory, disk, clock, timeLine, path, onClosed, {
+    const store: Store = new Store(memory, disk, clock, timeLine, path, {
       wasNew: state === undefined,
       wasClean,
       sameBoot,
@@ -183,6 +174,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     // Nobody knows whether the clock was set meanwhile, or the time has passed.
     if (persistedMark > 0 && clock.last - persistedMark > clock.stepBound) store.clockJumped(clock.last)
     // From here on a stop is unclean, and the clock has a mark to run up to.
+    await level.writeNote('running').catch(cannotOpen(path))
     await disk.flush()
     store.chainBehind()
     return store
@@ -203,7 +195,6 @@ export class Store implements BulkStore {
   readonly #memory: Memory
   readonly #disk: Disk
   readonly #timeLine: TimeLine
-  readonly #onClosed: () => Promise<void>
   #closed = false
 
   constructor(
@@ -212,7 +203,6 @@ export class Store implements BulkStore {
     clock: LogicalClock,
     timeLine: TimeLine,
     path: string,
-    onClosed: () => Promise<void>,
     openReport: OpenReport,
   ) {
     this.family = memory.family
@@ -222,7 +212,6 @@ export class Store implements BulkStore {
     this.#memory = memory
     this.#disk = disk
     this.#timeLine = timeLine
-    this.#onClosed = onClosed
     this.meta = {
       get: (name) => disk.blob(name),
       set: (name, octets) => {
@@ -400,7 +389,6 @@ export class Store implements BulkStore {
     if (this.#closed) return
     this.#closed = true
     await this.#disk.close()
-    await this.#onClosed()
   }
 
   #mustBeOpen(): void {
@@ -441,13 +429,6 @@ function cannotOpen(path: string): (cause: unknown) => never {
   return (cause) => {
     throw new SidecarError('ALQ_STORE_OPEN', { path, reason: reasonOf(cause) }, { cause })
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 async function readBootId(): Promise<string> {

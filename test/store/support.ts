@@ -95,6 +95,9 @@ export type Fate =
   /** Fails, and the write before it, once acknowledged, is gone too. */
   | 'fail-lose'
 
+/** Where the content has the note, which is no entry of the database. */
+const NOTE = 'note'
+
 export class FakeLevel implements Level {
   readonly #content = new Map<string, Buffer>()
   #before: Map<string, Buffer> = new Map()
@@ -142,8 +145,8 @@ export class FakeLevel implements Level {
   }
 
   async restart(): Promise<void> {
-    this.#content.clear()
-    this.#synced = new Map()
+    for (const key of this.#content.keys()) if (key !== NOTE) this.#content.delete(key)
+    this.#synced = new Map(this.#content)
     this.#unsynced = []
     this.#isOpen = true
   }
@@ -176,12 +179,21 @@ export class FakeLevel implements Level {
     }
   }
 
+  async writeNote(text: string): Promise<void> {
+    this.#content.set(NOTE, Buffer.from(text))
+    this.#synced.set(NOTE, Buffer.from(text))
+  }
+
+  async readNote(): Promise<string | undefined> {
+    return this.#content.get(NOTE)?.toString()
+  }
+
   async read(key: Buffer): Promise<Buffer | undefined> {
     return this.#content.get(key.toString('hex'))
   }
 
   async *entries(from: Buffer, to: Buffer): AsyncIterable<readonly (readonly [Buffer, Buffer])[]> {
-    const keys = [...this.#content.keys()].sort()
+    const keys = [...this.#content.keys()].filter((key) => key !== NOTE).sort()
     const found = keys
       .map((key) => [Buffer.from(key, 'hex'), this.#content.get(key)!] as const)
       .filter(([key]) => Buffer.compare(key, from) >= 0 && Buffer.compare(key, to) < 0)
