@@ -141,7 +141,7 @@ describe('DHCPLEASEACTIVE and DHCPLEASEUNASSIGNED (RFC 6926 section 8.3, RFC 772
     })
   })
 
-  it('withholds what the configuration says, though it is asked for', () => {
+  it('7724-8.2-05: withholds what the configuration says, though it is asked for', () => {
     const { options } = told(worked, ALL, { rights: { withhold: new Set([82, 61, 12]) } })
     assert.equal(options.relayAgentInformation, undefined)
     assert.equal(options.clientIdentifier, undefined)
@@ -155,7 +155,7 @@ describe('DHCPLEASEACTIVE and DHCPLEASEUNASSIGNED (RFC 6926 section 8.3, RFC 772
     assert.equal(told(worked, ALL, { rights: withheld }).options.relayAgentInformation, undefined)
   })
 
-  it('has neither associated-ip nor DHCPLEASEUNKNOWN, asked for or not (RFC 7724 section 7.4)', () => {
+  it('7724-7.4-10: has neither associated-ip nor DHCPLEASEUNKNOWN, asked for or not (RFC 7724 section 7.4)', () => {
     const { options } = told({ ...worked, options: Uint8Array.from(option4(92, [1, 2, 3, 4])) }, [92, 90, 51])
     assert.deepEqual(options, { baseTime: START, leaseTime: 3553 })
   })
@@ -286,7 +286,7 @@ describe('DHCPLEASEACTIVE and DHCPLEASEUNASSIGNED (RFC 6926 section 8.3, RFC 772
     assert.deepEqual([message.hlen, toHex(message.chaddr!)], [0, toHex(new Uint8Array(16))])
   })
 
-  it('keeps each message within one TLS record (RFC 7724 section 5.1)', () => {
+  it('6926-6.1-02: keeps each message within one TLS record (RFC 7724 section 5.1)', () => {
     const captured: number[] = []
     for (let n = 0; n < 100; n++) captured.push(...option4(43, new Uint8Array(250)))
     const [frame] = toldFrames([dhcp4.binding(1, 1, { options: Uint8Array.from(captured) })])
@@ -331,7 +331,7 @@ describe('DHCPACTIVELEASEQUERY that is not as it should be (RFC 7724 sections 7.
     ['hlen above 16', query([], { 2: [17] })],
     ['chaddr', query([], { 28: [2] })],
     ['a client identifier (61)', query(option4(61, [1, 2, 3]))],
-    ['query-end-time (155)', query(option4(155, u32(START)))],
+    ['7724-8.2-07: query-end-time (155)', query(option4(155, u32(START)))],
     ['a VPN (221)', query(option4(221, [255]))],
     ['a remote-id (82.2)', query(option4(82, option4(2, [1])))],
     ['a relay-id (82.12)', query(option4(82, option4(12, [1])))],
@@ -367,7 +367,7 @@ describe('DHCPACTIVELEASEQUERY that is not as it should be (RFC 7724 sections 7.
       assert.equal(driver.session.phase, 'live')
     })
 
-  it('closes without an answer where no type can be made out, and on every type that is no query', () => {
+  it('7724-8.1.1-01: closes without an answer where no type can be made out, and on every type that is no query', () => {
     for (const octets of [
       framed(message4(1, XID, [])),
       framed(message4(1, XID, option4(53, [16]), { 236: [0] })),

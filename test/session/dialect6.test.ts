@@ -128,7 +128,7 @@ describe('LEASEQUERY-REPLY and LEASEQUERY-DATA (RFC 7653 sections 6.2.3 and 9.3,
     assert.deepEqual(driver.fresh().map(toHex), [toHex(vector('v6', 'removed6'))])
   })
 
-  it('answers at once with one LEASEQUERY-REPLY: Client-ID copied, Server-ID, no status', () => {
+  it('7653-6.2.3-01: answers at once with one LEASEQUERY-REPLY: Client-ID copied, Server-ID, no status', () => {
     const driver = new Driver(dialect6).receive(query(asks(100)))
     const server = option6(2, hex('00 01 00 01 2a 5b 6c 7d 02 00 5e 00 00 01'))
     const expected = message6(15, XID, [...CLIENT, ...server, ...option6(100, u32(BASE_2000))])
@@ -226,7 +226,7 @@ describe('LEASEQUERY-REPLY and LEASEQUERY-DATA (RFC 7653 sections 6.2.3 and 9.3,
     assert.deepEqual([held!.clientLastTransactionTime, held!.iaAddresses?.[0]?.validLifetime], [30, 3570])
   })
 
-  it('sends relay data only when it is asked for, stored and not withheld (RFC 5007 section 4.1.2.4)', () => {
+  it('7653-3-01: sends relay data only when it is asked for, stored and not withheld (RFC 5007 section 4.1.2.4)', () => {
     assert.deepEqual(one({ relay }).relayData, {
       peerAddress: relay.subarray(0, 16),
       message: relay.subarray(16),
@@ -270,7 +270,7 @@ describe('LEASEQUERY-REPLY and LEASEQUERY-DATA (RFC 7653 sections 6.2.3 and 9.3,
 })
 
 describe('one client on one link (RFC 5460 section 5.2.1, RFC 5007 section 4.1.2.2)', () => {
-  it('lists the changed binding first, then what the client holds besides, in one message for both', () => {
+  it('7653-9.3-06: lists the changed binding first, then what the client holds besides, in one message for both', () => {
     const messages = told([dhcp6.binding(1, 1), dhcp6.binding(2, 1), prefix(3, 1), dhcp6.binding(4, 2)])
     assert.deepEqual(names(messages), [['1=3600', '2=3600', '3/56=3600'], ['4=3600']])
   })
@@ -402,13 +402,17 @@ describe('ACTIVELEASEQUERY that is not as it should be', () => {
     option6(44, [type, ...link, ...options])
   const cases: [title: string, status: string, query: Uint8Array, setup?: Partial<Setup>][] = [
     ['no OPTION_CLIENTID', 'MalformedQuery', framed(message6(22, XID, []))],
-    ['OPTION_LQ_END_TIME (RFC 7653 section 9.3)', 'MalformedQuery', query(option6(102, u32(1)))],
+    ['7653-9.3-09: OPTION_LQ_END_TIME (RFC 7653 section 9.3)', 'MalformedQuery', query(option6(102, u32(1)))],
     ['OPTION_LQ_END_TIME inside the query', 'MalformedQuery', query(lqQuery(4, option6(102, u32(1))))],
     ['a truncated OPTION_LQ_START_TIME', 'MalformedQuery', query(option6(101, [1, 2, 3]))],
-    ['an unknown query-type (RFC 5007 section 4.1.2.1)', 'UnknownQueryType', query(lqQuery(9))],
+    [
+      '7653-6.2.3-03: an unknown query-type (RFC 5007 section 4.1.2.1)',
+      'UnknownQueryType',
+      query(lqQuery(9)),
+    ],
     ['no address to look for', 'MalformedQuery', query(lqQuery(1))],
     ['no client to look for', 'MalformedQuery', query(lqQuery(2))],
-    ['no relay-id to look for', 'MalformedQuery', query(lqQuery(3))],
+    ['7653-9.3-02: no relay-id to look for', 'MalformedQuery', query(lqQuery(3))],
     ['no remote-id to look for', 'MalformedQuery', query(lqQuery(5))],
     [
       'an unknown link',
@@ -450,7 +454,7 @@ describe('ACTIVELEASEQUERY that is not as it should be', () => {
     assert.equal(driver.closed?.reason, 'protocol-error')
   })
 
-  it('is served with authentication (11), which is ignored, and with the global VPN', () => {
+  it('7653-10-03: is served with authentication (11), which is ignored, and with the global VPN', () => {
     for (const options of [option6(11, [1]), option6(68, [255]), option6(200, [])])
       assert.equal(new Driver(dialect6).receive(query(options)).session.phase, 'live')
   })
@@ -468,7 +472,7 @@ describe('ACTIVELEASEQUERY that is not as it should be', () => {
     }
   })
 
-  it('ignores the options of STARTTLS, broken ones too (RFC 7653 section 6.2.2)', () => {
+  it('7653-6.2.2-02: ignores the options of STARTTLS, broken ones too (RFC 7653 section 6.2.2)', () => {
     for (const options of [CLIENT, option6(6, [1]), option6(101, [])]) {
       const driver = new Driver(dialect6).receive(framed(message6(23, 0x7c0000, options)))
       assert.deepEqual(driver.fresh().map(toHex), [toHex(vector('v6', 'tls6-refuse'))])

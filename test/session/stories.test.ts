@@ -5,30 +5,8 @@ import fc from 'fast-check'
 import { BindingState } from '../../sidecar/binding.ts'
 import { concat } from '../wire/bytes.ts'
 import { allRights, Driver, type Setup, START } from './driver.ts'
-import { type FamilyUnderTest, families, type Reply, XID } from './families.ts'
-
-function story(family: FamilyUnderTest, setup: Partial<Setup> = {}) {
-  const driver = new Driver(family.dialect, setup)
-  return {
-    driver,
-    /** What has come since the last look. */
-    replies: (): Reply[] => driver.fresh().map((frame) => family.read(frame)),
-    /** Bindings told since the last look, in order. */
-    told: (): string[] => driver.fresh().flatMap((frame) => family.read(frame).bindings),
-    statuses: (): (string | undefined)[] => driver.fresh().map((frame) => family.read(frame).status),
-    put(n: number, client: number, changes = {}): void {
-      const { keaNow, now } = driver.time.moment
-      driver.index.put(
-        family.binding(n, client, { clientLastTransaction: keaNow, stateSince: keaNow, ...changes }),
-        now,
-      )
-    },
-    grew(): void {
-      driver.grew()
-      driver.settle()
-    },
-  }
-}
+import { type FamilyUnderTest, families, XID } from './families.ts'
+import { story } from './story.ts'
 
 const ended = { state: BindingState.released }
 
@@ -43,7 +21,7 @@ for (const family of families) {
     family.read(oneFrame(family, n, client)).bindings[0]!.replace(/live$/, state)
 
   describe(`Active Leasequery, DHCPv${family.family}: accepting a query`, () => {
-    it(`answers at once, with a base-time to resume from (${rfc} sections 7.3 and 8.2 / 6.2.3)`, () => {
+    it(`${v4 ? '7724-7.3-05' : '7653-6.2.3-01'}: answers at once, with a base-time to resume from (${rfc} sections 7.3 and 8.2 / 6.2.3)`, () => {
       const { driver, replies } = story(family)
       driver.receive(family.query())
       const status = v4 ? 'ConnectionActive' : undefined
@@ -101,7 +79,7 @@ for (const family of families) {
       assert.equal(driver.closed?.reason, 'refused')
     })
 
-    it(`answers a query that cannot be understood with MalformedQuery, and closes (${rfc} section ${v4 ? '8.2' : '9.3'})`, () => {
+    it(`${v4 ? '7724-8.2-02 7724-8.2-03' : '7653-9.3-02'}: answers a query that cannot be understood with MalformedQuery, and closes (${rfc} section ${v4 ? '8.2' : '9.3'})`, () => {
       const { driver, replies } = story(family)
       const query = family.query(START)
       // The start time loses an octet: it is the last option in both families.
@@ -177,7 +155,7 @@ for (const family of families) {
       )
     })
 
-    it(`tells the present state of a binding that changed often while the requestor did not read (${rfc} section ${v4 ? '6' : '7'})`, () => {
+    it(`${v4 ? '7724-6-02 7724-6-03' : '7653-7-02'}: tells the present state of a binding that changed often while the requestor did not read (${rfc} section ${v4 ? '6' : '7'})`, () => {
       const { driver, put, grew, told } = story(family)
       driver.receive(family.query())
       told()
@@ -252,7 +230,7 @@ for (const family of families) {
   describe(`Active Leasequery, DHCPv${family.family}: keepalive (${rfc} section ${v4 ? '7.4' : '8.4'})`, () => {
     const status = v4 ? 'ConnectionActive' : undefined
 
-    it('comes each 60 s of silence, and no query ends by itself', () => {
+    it(`${v4 ? '7724-7.4-01 7724-8.2-13' : '7653-8.4-03 7653-9.3-13'}: comes each 60 s of silence, and no query ends by itself`, () => {
       const { driver, replies } = story(family)
       driver.receive(family.query())
       replies()
@@ -265,7 +243,7 @@ for (const family of families) {
       assert.notEqual(driver.session.phase, 'closed')
     })
 
-    it('does not come while bindings keep the connection busy', () => {
+    it(`${v4 ? '7724-7.4-02' : '7653-8.4-04'}: does not come while bindings keep the connection busy`, () => {
       const { driver, put, grew, replies } = story(family)
       driver.receive(family.query())
       replies()
@@ -335,7 +313,7 @@ for (const family of families) {
       })
     })
 
-    it('is complete at once when nothing changed', () => {
+    it(`${v4 ? '7724-8.2-09' : '7653-9.3-10'}: is complete at once when nothing changed`, () => {
       const { driver, replies } = story(family)
       driver.receive(family.query(START))
       assert.deepEqual(
@@ -349,7 +327,7 @@ for (const family of families) {
       )
     })
 
-    it('ends exactly where the newest change at the time of the query is passed', () => {
+    it(`${v4 ? '7724-7.4.1-05: ' : ''}ends exactly where the newest change at the time of the query is passed`, () => {
       const { driver, put, replies } = story(family)
       for (let n = 1; n <= 4; n++) put(n, n)
       driver.tell({ type: 'bytes', data: family.query(START) })
@@ -391,7 +369,7 @@ for (const family of families) {
       )
     })
 
-    it('ends with DataMissing at once, base-time now, where the history is too short; the connection lives on', () => {
+    it(`${v4 ? '7724-7.4.1-03' : '7653-8.4.1-02'}: ends with DataMissing at once, base-time now, where the history is too short; the connection lives on`, () => {
       const { driver, put, grew, replies } = story(family)
       put(1, 1)
       driver.index.horizon = START + 5
@@ -440,7 +418,7 @@ for (const family of families) {
       assert.equal(statuses().at(-1), 'CatchUpComplete')
     })
 
-    it('ends with DataMissing when pruning overtakes it, and goes on with live changes only', () => {
+    it(`${v4 ? '7724-7.4.1-04' : '7653-8.4.1-03'}: ends with DataMissing when pruning overtakes it, and goes on with live changes only`, () => {
       const { driver, put, grew, replies } = story(family, { limits: { batchChanges: 1 } })
       put(1, 1)
       put(2, 2, ended)
@@ -576,7 +554,7 @@ for (const family of families) {
       assert.ok(driver.closed)
     })
 
-    it(`ends with QueryTerminated, base-time and text as its last message (${rfc} section ${v4 ? '7.4' : '8.4'})`, () => {
+    it(`${v4 ? '7724-7.4-08 7724-7.4-09 7724-8.4-05' : '7653-8.4-06 7653-8.4-07 7653-9.5-03'}: ends with QueryTerminated, base-time and text as its last message (${rfc} section ${v4 ? '7.4' : '8.4'})`, () => {
       const { driver, put, replies } = story(family)
       driver.receive(family.query())
       replies()
@@ -615,14 +593,14 @@ for (const family of families) {
       assert.equal(driver.closed?.reason, 'protocol-error')
     })
 
-    it(`closes at once when the requestor has closed (${rfc} section ${v4 ? '8.4' : '9.5'})`, () => {
+    it(`${v4 ? '7724-8.4-06' : '7653-9.5-04'}: closes at once when the requestor has closed (${rfc} section ${v4 ? '8.4' : '9.5'})`, () => {
       const { driver } = story(family)
       driver.receive(family.query())
       driver.tell({ type: 'ended' })
       assert.deepEqual([driver.closed?.reason, driver.closed?.abort], ['requestor-closed', true])
     })
 
-    it(`closes a requestor that takes nothing for 120 s (${rfc} section ${v4 ? '8.2' : '9.3'})`, () => {
+    it(`${v4 ? '7724-8.2-01' : '7653-9.3-01'}: closes a requestor that takes nothing for 120 s (${rfc} section ${v4 ? '8.2' : '9.3'})`, () => {
       const { driver, put } = story(family)
       driver.receive(family.query())
       driver.reading = false
@@ -635,7 +613,7 @@ for (const family of families) {
       assert.deepEqual([driver.closed?.reason, driver.closed?.abort], ['blocked', true])
     })
 
-    it('counts the 120 s from the last progress', () => {
+    it(`${v4 ? '7724-8.2-01' : '7653-9.3-01'}: counts the 120 s from the last progress`, () => {
       const { driver, put } = story(family)
       driver.receive(family.query())
       driver.reading = false
@@ -650,7 +628,7 @@ for (const family of families) {
       assert.equal(driver.closed?.reason, 'blocked')
     })
 
-    it(`closes a connection that sends no whole query within 300 s (${v4 ? 'RFC 7724 section 8.1' : 'RFC 5460 section 7.1'})`, () => {
+    it(`${v4 ? '7724-8.1-17' : '5460-7.1-06'}: closes a connection that sends no whole query within 300 s (${v4 ? 'RFC 7724 section 8.1' : 'RFC 5460 section 7.1'})`, () => {
       const { driver } = story(family)
       driver.pass(200)
       driver.receive(family.query().subarray(0, 10))
@@ -665,7 +643,7 @@ for (const family of families) {
   describe(`starting TLS, DHCPv${family.family} (${rfc} section ${v4 ? '8.1' : '9.1'})`, () => {
     const required = { tls: { mode: 'required', ready: true } } as const
 
-    it('is refused in insecure mode, and the connection goes on', () => {
+    it(`${v4 ? '7724-8.1-05' : '7653-9.1-05'}: is refused in insecure mode, and the connection goes on`, () => {
       const { driver, replies } = story(family)
       driver.receive(family.tlsStart(5))
       driver.receive(family.query())
@@ -699,7 +677,7 @@ for (const family of families) {
       }
     })
 
-    it('gets the go-ahead without a status where TLS is required, and a query inside it is served', () => {
+    it(`${v4 ? '7724-8.1-10' : '7653-9.1-09'}: gets the go-ahead without a status where TLS is required, and a query inside it is served`, () => {
       const { driver, replies } = story(family, { ...required, rights: { active: false } })
       driver.receive(family.tlsStart(5))
       assert.deepEqual(
@@ -713,7 +691,7 @@ for (const family of families) {
       assert.equal(driver.session.phase, 'live')
     })
 
-    it('serves nothing in clear text where TLS is required, not even a refusal', () => {
+    it(`${v4 ? '7724-8.1-08' : '7653-9.1-08'}: serves nothing in clear text where TLS is required, not even a refusal`, () => {
       for (const frame of [family.query(), family.query(START), family.bulk(5)]) {
         const { driver } = story(family, required)
         driver.receive(frame)
@@ -739,7 +717,7 @@ for (const family of families) {
       assert.equal(driver.closed?.reason, 'protocol-error')
     })
 
-    it('is refused where it is required but impossible; nothing further is processed, and we close after 5 s', () => {
+    it(`${v4 ? '7724-8.1-13' : '7653-9.1-10'}: is refused where it is required but impossible; nothing further is processed, and we close after 5 s`, () => {
       const { driver, statuses } = story(family, { tls: { mode: 'required', ready: false } })
       driver.receive(family.tlsStart(5))
       driver.receive(family.query())
