@@ -7,27 +7,46 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { packagePath } from '../support/package-root.ts'
 import * as feed from './feed.ts'
+import * as kea from './kea.ts'
 import * as publish from './publish.ts'
 import * as requestors from './requestors.ts'
-import type { BenchRow } from './row.ts'
+import { type BenchRow, formatRow } from './row.ts'
 import * as serve from './serve.ts'
 import * as store from './store.ts'
 
+interface Choice {
+  /** Size of the stores and feeds that are measured with. */
+  readonly bindings: number
+  readonly kea: kea.KeaBenchOptions
+}
+
 interface Part {
   readonly what: string
-  /** @param bindings size of the stores and feeds it measures with */
-  readonly run: (bindings: number) => Promise<BenchRow[]>
+  readonly run: (choice: Choice) => Promise<BenchRow[]>
+  /** It prints its figures itself, while they come. */
+  readonly printsItself?: true
 }
 
 const parts: Readonly<Record<string, Part>> = {
   publish: { what: 'a change in the hook: time taken from Kea', run: () => publish.run() },
-  feed: { what: 'events from the hook to the store, and walks', run: feed.run },
-  store: { what: 'bindings in memory and on disk', run: store.run },
-  serve: { what: 'a catch-up phase, from the change index to frames', run: serve.run },
-  requestors: { what: 'what requestors see of the daemon, over sockets', run: requestors.run },
+  feed: { what: 'events from the hook to the store, and walks', run: ({ bindings }) => feed.run(bindings) },
+  store: { what: 'bindings in memory and on disk', run: ({ bindings }) => store.run(bindings) },
+  serve: {
+    what: 'a catch-up phase, from the change index to frames',
+    run: ({ bindings }) => serve.run(bindings),
+  },
+  requestors: {
+    what: 'what requestors see of the daemon, over sockets',
+    run: ({ bindings }) => requestors.run(bindings),
+  },
+  kea: {
+    what: 'that Kea does not wait: perfdhcp with the hook and without',
+    run: (choice) => kea.run(choice.kea),
+    printsItself: true,
+  },
 }
 
-const usage = `npm run bench -- [PART...] [--bindings N]
+const usage = `npm run bench -- [PART...] [--bindings N] [--only WORD]... [--kea 2.6] [--quick]
 
 Parts (all unless named):
 ${Object.entries(parts)
@@ -35,44 +54,65 @@ ${Object.entries(parts)
   .join('\n')}
 
   --bindings N   how many bindings (default 1000000)
+  --only WORD    of part kea, what is named (again for more), of: ${kea.words.join(', ')}
+  --kea VERSION  of part kea: 3.0 (default) or 2.6
+  --quick        of part kea: only that it works, in less than a minute
 `
 
-async function main(): Promise<number> {
+/** @throws Error saying what is wrong with the command line */
+function parse(): { choice: Choice; names: readonly string[] } | undefined {
   const { values, positionals } = parseArgs({
-    options: { bindings: { type: 'string', default: '1000000' }, help: { type: 'boolean' } },
+    options: {
+      bindings: { type: 'string', default: '1000000' },
+      only: { type: 'string', multiple: true, default: [] },
+      kea: { type: 'string', default: '3.0' },
+      quick: { type: 'boolean', default: false },
+      help: { type: 'boolean' },
+    },
     allowPositionals: true,
   })
+  if (values.help) return undefined
   const bindings = Number(values.bindings)
+  const { only, kea: version, quick } = values
   const unknown = positionals.find((name) => !(name in parts))
-  if (values.help || unknown !== undefined || !Number.isSafeInteger(bindings) || bindings < 1000) {
-    if (!values.help) {
-      console.error(
-        `bench: ${unknown === undefined ? '--bindings is a number from 1000 on' : `no part ${unknown}`}\n`,
-      )
-    }
+  if (unknown !== undefined) throw new Error(`no part ${unknown}`)
+  const unknownWord = only.find((word) => !kea.words.includes(word))
+  if (unknownWord !== undefined) throw new Error(`--only knows no ${unknownWord}`)
+  if (version !== '3.0' && version !== '2.6') throw new Error('--kea is 3.0 or 2.6')
+  if (!Number.isSafeInteger(bindings) || bindings < 1000)
+    throw new Error('--bindings is a number from 1000 on')
+  const names = positionals.length > 0 ? positionals : Object.keys(parts)
+  return { choice: { bindings, kea: { quick, kea: version, only } }, names }
+}
+
+async function main(): Promise<number> {
+  let parsed: ReturnType<typeof parse>
+  try {
+    parsed = parse()
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}\n`)
     console.log(usage)
-    return values.help ? 0 : 2
+    return 2
   }
+  if (!parsed) {
+    console.log(usage)
+    return 0
+  }
+  const { choice, names } = parsed
   const results: Record<string, BenchRow[]> = {}
-  for (const name of positionals.length > 0 ? positionals : Object.keys(parts)) {
+  for (const name of names) {
     console.log(`\n${name}: ${parts[name]!.what}`)
-    const rows = await parts[name]!.run(bindings)
-    for (const row of rows) console.log(`  ${formatRow(row)}`)
+    const rows = await parts[name]!.run(choice)
+    if (!parts[name]!.printsItself) for (const row of rows) console.log(`  ${formatRow(row)}`)
     results[name] = rows
   }
   const file = packagePath('build', 'bench.json')
   writeFileSync(
     file,
-    `${JSON.stringify({ node: process.version, bindings, parts: results }, undefined, 2)}\n`,
+    `${JSON.stringify({ node: process.version, ...choice, parts: results }, undefined, 2)}\n`,
   )
   console.log('\nThe same figures: build/bench.json')
   return 0
-}
-
-function formatRow({ name, value, unit, than }: BenchRow): string {
-  const figure = value >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)
-  const ratio = than ? `  (${than.ratio.toPrecision(2)} of ${than.name})` : ''
-  return `${name.padEnd(64)} ${figure.padStart(14)} ${unit}${ratio}`
 }
 
 process.exitCode = await main()

@@ -30,6 +30,7 @@ export interface Exchange {
   readonly drops: number
   /** Milliseconds; undefined where nothing was received. */
   readonly averageDelay: number | undefined
+  readonly longestDelay: number | undefined
 }
 
 export interface LoadResult {
@@ -87,6 +88,7 @@ export function parsePerfdhcp(text: string): LoadResult {
       received: value('received packets') ?? 0,
       drops: value('drops') ?? 0,
       averageDelay: value('avg delay'),
+      longestDelay: value('max delay'),
     }
   }
   return { exchanges, text }

@@ -34,6 +34,8 @@ export interface KeaOptions extends ConfigChanges {
   readonly name?: string
   /** Where its leases are; in a lease file unless given. */
   readonly database?: Database
+  /** Paths of more libraries of our own, for `hooks` to name; for the first server of a laboratory only. */
+  readonly libraries?: readonly string[]
   /** Command line switches, e.g. -d. */
   readonly flags?: readonly string[]
 }
@@ -63,7 +65,7 @@ export class Kea {
     this.socketFile = lab.path(`${this.name}.sock`)
     this.leaseFile = lab.path(`${this.name}.csv`)
     this.#options = options
-    this.#hooks = hooksFolder(lab, root)
+    this.#hooks = hooksFolder(lab, root, options.libraries)
   }
 
   /**
@@ -261,13 +263,14 @@ export class Kea {
  * The one folder that Kea may load libraries from (KEA_HOOKS_PATH): a copy of ours, and links to Kea's own, which
  * lead somewhere only inside the root.
  */
-function hooksFolder(lab: Laboratory, root: KeaRoot): string {
+function hooksFolder(lab: Laboratory, root: KeaRoot, more: readonly string[] = []): string {
   const folder = lab.path(`hooks-${root.name}`)
   if (existsSync(folder)) return folder
   mkdirSync(folder)
   for (const library of readdirSync(join(root.root, root.stockHooks))) {
     if (library.endsWith('.so')) symlinkSync(join(root.stockHooks, library), join(folder, library))
   }
-  if (existsSync(root.hook)) copyFileSync(root.hook, join(folder, basename(root.hook)))
+  const ours = existsSync(root.hook) ? [root.hook, ...more] : more
+  for (const library of ours) copyFileSync(library, join(folder, basename(library)))
   return folder
 }

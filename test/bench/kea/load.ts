@@ -1,0 +1,96 @@
+/** perfdhcp against one contender: a measured slice, and the rate that a Kea sustains. */
+
+import { perfdhcp } from '../../support/clients.ts'
+import type { Contender } from './contender.ts'
+
+/** Different clients: at first all are new, later some renew. */
+const CLIENTS = 100_000
+/** So many exchanges of a hundred may fail at a rate that is called sustained. */
+const TOLERATED = 0.01
+const PROBE_SECONDS = 2
+const HIGHEST_RATE = 50_000
+
+export interface Slice {
+  /** Exchanges (four messages) that came to their end, a second. */
+  readonly rate: number
+  /** Share of the exchanges begun that did not. */
+  readonly dropped: number
+  /** From a client's message to the server's answer, in milliseconds. */
+  readonly meanDelay: number
+  readonly longestDelay: number
+  /** Processor time for each exchange, in microseconds. */
+  readonly keaCpu: number
+  readonly feedCpu: number
+  /** Leases that Kea read for followers, a second, about. */
+  readonly walked: number
+}
+
+const LAST = { 4: 'REQUEST-ACK', 6: 'REQUEST-REPLY' } as const
+const FIRST = { 4: 'DISCOVER-OFFER', 6: 'SOLICIT-ADVERTISE' } as const
+const PAGE = 256
+
+/**
+ * Loads a contender that rests, and lets it rest again.
+ * @param seed which clients come: slices with the same see the same
+ */
+export async function measureSlice(
+  contender: Contender,
+  rate: number,
+  seconds: number,
+  seed: number,
+): Promise<Slice> {
+  const { lab, ground } = contender
+  await contender.work()
+  try {
+    const pages = await contender.pages()
+    const before = contender.cpuSeconds()
+    const { exchanges } = await perfdhcp(lab, ground.root, ground.family, {
+      rate,
+      clients: CLIENTS,
+      seconds,
+      leases: 'address-only',
+      // Fair to Kea: perfdhcp's second thread would take turns with its first on one core.
+      flags: ['-g', 'single', '-s', String(seed)],
+    })
+    const after = contender.cpuSeconds()
+    const read = (await contender.pages()) - pages
+    const first = exchanges[FIRST[ground.family]]
+    const last = exchanges[LAST[ground.family]]
+    if (!first || !last || last.received === 0) throw new Error(`${contender.kea} answered nobody`)
+    const answers = first.received + last.received
+    const delays = (first.averageDelay ?? 0) * first.received + (last.averageDelay ?? 0) * last.received
+    return {
+      rate: last.received / seconds,
+      dropped: 1 - last.received / first.sent,
+      meanDelay: delays / answers,
+      longestDelay: Math.max(first.longestDelay ?? 0, last.longestDelay ?? 0),
+      keaCpu: ((after.kea - before.kea) * 1e6) / last.received,
+      feedCpu: ((after.feed - before.feed) * 1e6) / last.received,
+      walked: (read * PAGE) / seconds,
+    }
+  } finally {
+    contender.rest()
+  }
+}
+
+/** The highest rate, within a tenth, at which all but a hundredth of the exchanges come to their end. */
+export async function sustainedRate(contender: Contender): Promise<number> {
+  let seed = 1_000
+  const sustains = async (rate: number): Promise<boolean> => {
+    // Once more before it is called too much: on a busy machine, others' work is the reason as often as not.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const { dropped } = await measureSlice(contender, rate, PROBE_SECONDS, seed++)
+      if (dropped <= TOLERATED) return true
+    }
+    return false
+  }
+  let low = 100
+  let high = 500
+  while (high < HIGHEST_RATE && (await sustains(high))) [low, high] = [high, high * 1.8]
+  while (high > low * 1.1) {
+    const middle = Math.round(Math.sqrt(low * high))
+    if (await sustains(middle)) low = middle
+    else high = middle
+  }
+  return Math.round(low)
+}
