@@ -85,13 +85,14 @@ for (const family of families) {
       assert.equal(driver.paused, false)
     })
 
-    it('does not depend on how the queries are cut into pieces', () => {
+    shows(v4 ? '6926-6.1-01' : '5460-5.1-01', () => {
       const octets = concat(bulk(1), bulk(2), bulk(3))
       const run = (pieces: Uint8Array[]): unknown => {
         const { driver, put } = server(family)
         put(5)
         for (const data of pieces) driver.tell({ type: 'bytes', data })
         driver.settle()
+        for (const { octets } of driver.sent) assert.equal(octets[0]! * 256 + octets[1]!, octets.length - 2)
         return driver.sent
       }
       const whole = run([octets])

@@ -544,6 +544,54 @@ describe('DHCPv4 Bulk Leasequery: the course of a query (RFC 6926 sections 7.3 a
     assert.equal(driver.closed, undefined, 'nothing was cut short')
   })
 
+  shows('6926-8.2-19', () => {
+    const { put, ask } = server()
+    put(1)
+    put(2)
+    const global = named(ask())
+    assert.equal(global.length, 2)
+    for (const type of [254, 255]) assert.deepEqual(named(ask([...asking, ...option4(221, [type])])), global)
+    // Another VPN than the global one is served to nobody, and nobody gets global addresses for its own.
+    for (const vpn of [
+      [0, ...ascii('red')],
+      [1, 1, 2, 3, 4, 5, 6, 7],
+    ]) {
+      const [only, ...more] = ask([...asking, ...option4(221, vpn)])
+      assert.deepEqual([only?.type, statusOf(only)], [DONE, 'NotAllowed'])
+      assert.deepEqual(more, [])
+    }
+  })
+
+  shows('6607-7.1-03', () => {
+    const { put, ask } = server()
+    put(1)
+    const messages = ask(option4(55, [221, 152, 51]))
+    assert.equal(messages.length, 2)
+    assert.ok(messages.every(({ options }) => options.virtualSubnet === undefined))
+  })
+
+  shows('6926-6.2.2-02', () => {
+    // No status text of ours has one: not where the requestor's own octets are at fault, nor could one be written.
+    const { driver } = server()
+    for (const options of [
+      option4(154, [0, 0, 0]),
+      option4(82, [2, 0]),
+      option4(221, [0, 0]),
+      option4(55, []),
+    ]) {
+      driver.receive(query(options))
+      for (const frame of driver.fresh()) {
+        const { status } = decodeMessage4(frame.subarray(2)).options
+        assert.ok(status !== undefined && status.text !== '' && !status.text.includes('\0'))
+      }
+    }
+    const refusal = { status: 'malformedQuery', text: 'a\0b' } as const
+    const asker = { xid: 1, requestorId: new Uint8Array(0), wantsBaseTime: false }
+    const service = { identity: Uint8Array.of(192, 0, 2, 1), activeEnabled: true, bulkEnabled: true }
+    const frame = dialect4.refuse('bulk', asker, refusal, service, START)
+    assert.equal(decodeMessage4(frame.subarray(2)).options.status?.text, 'a b')
+  })
+
   shows(['6926-6.2.9-01', '6607-3.5-03', '6607-7.1-02'], () => {
     const { put, ask } = server()
     put(1)

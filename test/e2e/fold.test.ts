@@ -113,7 +113,7 @@ for (const kea of keaRoots()) {
     await settleAll(service, fresh)
   })
 
-  test(`clients notice nothing of a sidecar that hangs or is absent, and requestors catch up (Kea ${kea.kea})`, {
+  test(`7724-8.2-15: clients notice nothing of a sidecar that hangs or is absent, and requestors catch up (Kea ${kea.kea})`, {
     skip: kea.skip,
   }, async () => {
     await using service = await Service.start(kea)

@@ -157,14 +157,14 @@ describe('relay data', () => {
   const near = Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
   const client = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0x5e, 0xff, 0xfe, 0x10, 0, 0x57)
 
-  it('of one relay is peer-address and RELAY-FORW without the client message (RFC 5007 section 4.1.2.4)', () => {
+  it('5007-4.1.2.4-03: of one relay is peer-address and RELAY-FORW without the client message (RFC 5007 section 4.1.2.4)', () => {
     const options = Uint8Array.of(0, 18, 0, 2, 101, 49)
     const info = { hops: [{ hopCount: 0, linkAddress: link, peerAddress: client, options }], source: near }
     const { lease } = decodedChange({ address: v6, storedRelay: info }, 6)
     assert.deepEqual([...lease.storedRelay!], [...near, 12, 0, ...link, ...client, ...options])
   })
 
-  it('of two relays is nested as it was received', () => {
+  it('5007-4.1.2.4-03: of two relays is nested as it was received', () => {
     const outer = Uint8Array.of(0, 37, 0, 1, 1)
     const inner = Uint8Array.of(0, 18, 0, 1, 2)
     const info = {

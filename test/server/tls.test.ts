@@ -9,6 +9,8 @@ import type { Family } from '../../sidecar/binding.ts'
 import { FoldedBindings } from '../../sidecar/requestor/active-requestor.ts'
 import { encodeActiveQuery } from '../../sidecar/requestor/client.ts'
 import { type RequestorTls, startFrame } from '../../sidecar/requestor/start-tls.ts'
+import { decodeMessage4 } from '../../sidecar/wire/v4/codec.ts'
+import { decodeMessage6 } from '../../sidecar/wire/v6/codec.ts'
 import { Authority, type Issued } from '../support/certificates.ts'
 import { TestService } from '../support/requestor-service.ts'
 import { waitFor } from '../support/wait.ts'
@@ -56,7 +58,7 @@ async function failure(work: () => Promise<unknown>): Promise<string> {
 for (const family of [4, 6] as const) {
   const rfc = family === 4 ? 'RFC 7724 section 8.1' : 'RFC 7653 section 9.1'
   describe(`TLS, DHCPv${family} (${rfc})`, () => {
-    it('is begun on the same port; Active and Bulk Leasequery are served inside it', async () => {
+    it(`${family === 4 ? '7724-8.1-07 7724-8.1-02 6926-9-05' : '7653-9.1-07 7653-9.1-02'}: is begun on the same port; Active and Bulk Leasequery are served inside it`, async () => {
       await using service = new TestService(family)
         .walked()
         .configure({ tls: files(), advanced: bothQueries })
@@ -100,7 +102,7 @@ for (const family of [4, 6] as const) {
       assert.equal((await answerTo(service, octets)).length, 0)
     })
 
-    it('closes when the handshake fails', async () => {
+    it(`${family === 4 ? '7724-8.1-16' : '7653-9.1-13'}: closes when the handshake fails`, async () => {
       await using service = new TestService(family).walked().configure({ tls: files() })
       const host = family === 4 ? '127.0.0.1' : '::1'
       const socket = connect({ port: await service.port(), host })
@@ -120,6 +122,31 @@ for (const family of [4, 6] as const) {
       assert.match(message, /TLSConnectionRefused/)
     })
 
+    it(`${family === 4 ? '7724-8.1-11: ' : ''}gives the go-ahead whatever the load, and refuses behind it`, async () => {
+      await using service = new TestService(family)
+        .walked()
+        .configure({ tls: files(), advanced: { ...bothQueries, 'max-requester-connections': 1 } })
+      const first = await service.connect({ tls: tlsOf(client) })
+      await first.until(({ type }) => type === 'accepted')
+      const host = family === 4 ? '127.0.0.1' : '::1'
+      const socket = connect({ port: await service.port(), host })
+      socket.write(startFrame(family, 1))
+      const [answer] = (await once(socket, 'data')) as [Buffer]
+      const frame = Uint8Array.from(answer.subarray(2))
+      const { options } = family === 4 ? decodeMessage4(frame) : decodeMessage6(frame)
+      assert.equal(options.status, undefined)
+      socket.destroy()
+      await failure(async () => (await service.connect({ tls: tlsOf(client) })).until(() => true))
+      const line = await waitFor('the line', () =>
+        service
+          .logged('requestor.unsecured')
+          .find(({ reason }) => /connections are taken/.test(String(reason))),
+      )
+      assert.ok(line)
+      service.put(address(family, 1))
+      await first.until(({ type }) => type === 'binding')
+    })
+
     it('refuses a requestor that shows no certificate', async () => {
       await using service = new TestService(family).walked().configure({ tls: files() })
       const none = { ca: authority.cert, cert: '', key: '' }
@@ -135,7 +162,7 @@ for (const family of [4, 6] as const) {
       assert.match(await failure(() => service.connect({ tls: named })), /dhcp\.example\.net/)
     })
 
-    it('finds the entry of a requestor by a name in its certificate; others of the authority are closed', async () => {
+    it(`${family === 4 ? '7724-8.1-06' : '7653-9.1-06'}: finds the entry of a requestor by a name in its certificate; others of the authority are closed`, async () => {
       await using service = new TestService(family).walked().configure({
         tls: files(),
         requesters: [{ certificate: 'bng1.example.net', queries: ['active'] }, { certificate: '192.0.2.99' }],
@@ -243,7 +270,7 @@ it('a certificate that ends soon is told of ahead, once', async () => {
   assert.equal(long.logged('tls.expires').length, 0)
 })
 
-it('RFC 7724 section 5.1: each DHCPv4 message has a TLS record of its own, also behind a blocked requestor', async () => {
+it('7724-5.1-02: each DHCPv4 message has a TLS record of its own, also behind a blocked requestor', async () => {
   await using service = new TestService(4).walked().configure({ tls: files() })
   const port = await service.port()
   const records = new RecordCounter()
@@ -295,7 +322,7 @@ it('parameters that come again unchanged load replaced files, too: a reload of K
   await requestor.until(({ type }) => type === 'accepted')
 })
 
-it('RFC 9325: of openssl s_client it takes TLS 1.2 and 1.3, no older version and no weak cipher', async () => {
+it('7724-7.2-04 7653-8.2-04: of openssl s_client it takes TLS 1.2 and 1.3, no older version and no weak cipher', async () => {
   await using service = new TestService(4).walked().configure({ tls: files() })
   const port = await service.port()
   // s_client knows nothing of DHCPTLS: the way there is asked for in its name.

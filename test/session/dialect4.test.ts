@@ -380,7 +380,7 @@ describe('DHCPACTIVELEASEQUERY that is not as it should be (RFC 7724 sections 7.
     }
   })
 
-  it('ignores the options of DHCPTLS, broken ones too (RFC 7724 section 8.1)', () => {
+  it('7724-8.1-12: ignores the options of DHCPTLS, broken ones too (RFC 7724 section 8.1)', () => {
     for (const options of [option4(55, [1]), option4(61, [1]), option4(154, [1])]) {
       const driver = new Driver(dialect4).receive(
         framed(message4(1, 0x4a1c0000, [...option4(53, [18]), ...options])),

@@ -34,7 +34,7 @@ async function filled(name: string, count: number): Promise<string> {
   return join(directory, name)
 }
 
-test('what was put is there after a restart, with position, horizon, blobs and departures', async () => {
+test('4388-6.7-01 4388-6.7-02: what was put is there after a restart, with position, horizon, blobs and departures', async () => {
   const store = await open('plain')
   assert.equal(store.openReport.wasNew, true)
   assert.deepEqual(store.position, { epoch: '', seq: 0, walkPending: true })
