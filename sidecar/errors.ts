@@ -37,6 +37,12 @@ export const errorTable = {
   ALQ_SERVER_SILENT: 'nothing was heard from the server at {address} port {port} for {seconds} s',
   ALQ_SERVER_REFUSED: 'the server refused the query: {status}{text}',
   ALQ_SERVER_TERMINATED: 'the server ended the query: {status}{text}',
+  ALQ_SERVER_NO_BULK:
+    'the server at {address} port {port} did not answer the Bulk query to its end: {status}{text}',
+  ALQ_MIRROR_STATE: 'mirror state {path} cannot be used: {reason}',
+  ALQ_MIRROR_FULL:
+    'the server at {address} port {port} tells of more than {limit} bindings: raise --max-bindings if it really has so many',
+  ALQ_RECEIVER: '{receiver} did not take it: {reason}',
   ALQ_SERVER_PROTOCOL: 'the server broke the protocol: {reason}',
 } as const
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { test } from 'node:test'
-import { BindingState, type Family } from '../sidecar/binding.ts'
+import { BindingState, type Family, NO_OCTETS } from '../sidecar/binding.ts'
 import { type ActiveRequestor, FoldedBindings } from '../sidecar/requestor/active-requestor.ts'
 import type { ReportedBinding } from '../sidecar/requestor/events.ts'
 import { parseAddress } from '../sidecar/wire/address.ts'
@@ -278,6 +278,8 @@ function heldBy(core: HookCore): Map<string, ReportedBinding> {
         stateSince: undefined,
         remote: false,
         relay: undefined,
+        server: NO_OCTETS,
+        status: undefined,
         options: [],
       })
     }

@@ -2,24 +2,30 @@
 import type { Socket } from 'node:net'
 import { BindingState, type UnixSeconds } from '../binding.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
-import { ActiveClient } from './client.ts'
+import { ActiveClient, encodeActiveQuery } from './client.ts'
+import { DATA_TIMEOUT_SECONDS, RECEIVE_TIMEOUT_SECONDS, ServerConnection } from './connection.ts'
 import { keyOf, type ReportedBinding, type RequestorEvent } from './events.ts'
+import { Mailbox } from './mailbox.ts'
 import { NOT_SERVED, openSocket, peerOf, type ServerPlace } from './open-socket.ts'
+import type { BulkSelection } from './selection.ts'
 
-/** ACTIVE_LQ_RCV_TIMEOUT (RFC 7724 section 6.3, RFC 7653 section 7.3). */
-const RECEIVE_TIMEOUT_SECONDS = 120
-/** Events that may wait for a consumer before the socket is no longer read. */
-const MAX_WAITING_EVENTS = 4096
+/** Events that may wait for a consumer before the socket is no longer read, and octets that they came in. */
+const WAITING = { items: 4096, octets: 4 << 20 } as const
 
 export interface ActiveRequestorOptions extends ServerPlace {
   /** query-start-time in Unix seconds, in the server's time; absent = from now on. */
   readonly since?: UnixSeconds | undefined
+  /** DHCPv6: only what this selects (RFC 7653 section 6.2.1); all without it. */
+  readonly select?: BulkSelection | undefined
+  readonly linkAddress?: Uint8Array | undefined
   /** Option codes wanted. */
   readonly wants?: readonly number[] | undefined
   readonly duid?: Uint8Array | undefined
   readonly xid?: number | undefined
-  /** Silence after which the server is given up, in seconds. */
+  /** Seconds without a message after which the server is given up (ACTIVE_LQ_RCV_TIMEOUT). */
   readonly receiveTimeout?: number | undefined
+  /** Seconds in which the query must be out (BULK_LQ_DATA_TIMEOUT, RFC 7724 section 7.3). */
+  readonly dataTimeout?: number | undefined
 }
 
 /**
@@ -28,39 +34,37 @@ export interface ActiveRequestorOptions extends ServerPlace {
  */
 export class ActiveRequestor implements AsyncIterable<RequestorEvent> {
   readonly #client: ActiveClient
-  readonly #socket: Socket
-  readonly #peer: { address: string; port: number }
-  readonly #receiveTimeout: number
-  readonly #waiting: RequestorEvent[] = []
-  #wake: (() => void) | undefined
-  #failure: SidecarError | undefined
-  #ended = false
-  #received = 0
-  #held = false
+  readonly #connection: ServerConnection
+  readonly #place: ServerPlace
+  readonly #waiting: Mailbox<RequestorEvent>
   #resumePoint: UnixSeconds | undefined
 
   private constructor(socket: Socket, options: ActiveRequestorOptions) {
-    this.#socket = socket
-    this.#receiveTimeout = options.receiveTimeout ?? RECEIVE_TIMEOUT_SECONDS
-    this.#peer = peerOf(options)
+    this.#place = options
     this.#resumePoint = options.since
     const mask = options.family === 4 ? 0xffffffff : 0xffffff
     const xid = options.xid ?? (Math.floor(Math.random() * 0x100000000) & mask) >>> 0
     this.#client = new ActiveClient({ ...options, xid })
-    socket.setTimeout(this.#receiveTimeout * 1000)
-    socket.on('data', (octets) => this.#onData(octets))
-    socket.on('timeout', () => this.#fail(this.#silent()))
-    socket.on('error', (error) => this.#fail(this.#closed(error)))
-    socket.on('end', () => this.#fail(this.#closed()))
-    socket.on('close', () => this.#fail(this.#closed()))
-    socket.write(this.#client.query())
+    this.#connection = new ServerConnection(socket, options, {
+      onOctets: (octets) => this.#onOctets(octets),
+      onOver: (cause) => this.#waiting.fail(this.#closed(cause)),
+      expecting: () => true,
+      silence: options.receiveTimeout ?? RECEIVE_TIMEOUT_SECONDS,
+      sending: options.dataTimeout ?? DATA_TIMEOUT_SECONDS,
+    })
+    this.#waiting = new Mailbox(WAITING, () => {
+      this.#connection.full = false
+    })
+    this.#connection.send(this.#client.query())
   }
 
   /**
    * Connects and sends the query.
-   * @throws SidecarError ALQ_CONNECT
+   * @throws SidecarError ALQ_CONNECT, ALQ_TLS, ALQ_SERVER_CLOSED; RangeError for a selection that the family has not
    */
   static async connect(options: ActiveRequestorOptions): Promise<ActiveRequestor> {
+    // What cannot be asked is told before anybody is bothered.
+    encodeActiveQuery({ ...options, xid: 0 })
     const socket = await openSocket(options, NOT_SERVED.active)
     return new ActiveRequestor(socket, options)
   }
@@ -72,28 +76,21 @@ export class ActiveRequestor implements AsyncIterable<RequestorEvent> {
 
   /** Octets received so far. */
   get received(): number {
-    return this.#received
+    return this.#connection.received
   }
 
   /** The next event; undefined when the query was ended by the server in order, or by {@link close}. */
   async next(): Promise<RequestorEvent | undefined> {
-    for (;;) {
-      const event = this.#waiting.shift()
-      if (event !== undefined) {
-        this.#resumePoint = event.resumePoint
-        if (this.#waiting.length < MAX_WAITING_EVENTS / 2) this.#readOn()
-        return event
-      }
-      if (this.#failure !== undefined) {
-        const failure = this.#failure
-        this.#failure = undefined
-        throw failure
-      }
-      if (this.#ended) return undefined
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
+    const event = await this.#waiting.next()
+    if (event !== undefined) this.#resumePoint = event.resumePoint
+    return event
+  }
+
+  /** At least one event and at most `most`; none at the end. @throws as {@link next} */
+  async batch(most: number): Promise<readonly RequestorEvent[]> {
+    const events = await this.#waiting.batch(most)
+    if (events.length > 0) this.#resumePoint = events[events.length - 1]!.resumePoint
+    return events
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<RequestorEvent, void, void> {
@@ -118,68 +115,38 @@ export class ActiveRequestor implements AsyncIterable<RequestorEvent> {
 
   /** Stops reading from the socket: what a requestor that hangs looks like to the server. */
   hold(): void {
-    this.#held = true
-    this.#socket.pause()
+    this.#connection.held = true
   }
 
   release(): void {
-    this.#held = false
-    this.#readOn()
+    this.#connection.held = false
   }
 
   /** Ends the connection; a running iteration ends after the events already received. */
   close(): void {
-    this.#ended = true
-    this.#socket.destroy()
-    this.#notify()
+    this.#connection.close()
+    this.#waiting.end()
   }
 
-  #onData(octets: Uint8Array): void {
-    this.#received += octets.length
-    try {
-      for (const event of this.#client.handle(octets, Date.now() / 1000)) this.#waiting.push(event)
-    } catch (error) {
-      this.#fail(error instanceof SidecarError ? error : this.#closed(error))
-      return
-    }
+  #onOctets(octets: Uint8Array): boolean {
+    const { messages } = this.#client
+    const events = this.#client.handle(octets, Date.now() / 1000)
+    this.#waiting.put(events, octets.length)
     if (this.#client.over) {
       // RFC 7724 section 7.4: after an error the connection is of no use; both sides close it.
-      this.#ended = true
-      this.#socket.destroy()
-    }
-    if (this.#waiting.length >= MAX_WAITING_EVENTS) this.#socket.pause()
-    this.#notify()
-  }
-
-  #readOn(): void {
-    if (!this.#held && this.#socket.isPaused() && !this.#socket.destroyed) this.#socket.resume()
-  }
-
-  #fail(error: SidecarError): void {
-    if (this.#ended) return
-    this.#ended = true
-    this.#failure = error
-    this.#socket.destroy()
-    this.#notify()
-  }
-
-  #notify(): void {
-    const wake = this.#wake
-    this.#wake = undefined
-    wake?.()
+      this.close()
+    } else if (this.#waiting.full) this.#connection.full = true
+    return this.#client.messages > messages
   }
 
   #closed(cause?: unknown): SidecarError {
+    if (cause instanceof SidecarError) return cause
     const when = this.#client.accepted
       ? cause === undefined
         ? 'without a word'
         : `(${reasonOf(cause)})`
       : NOT_SERVED.active
-    return new SidecarError('ALQ_SERVER_CLOSED', { ...this.#peer, when }, { cause })
-  }
-
-  #silent(): SidecarError {
-    return new SidecarError('ALQ_SERVER_SILENT', { ...this.#peer, seconds: this.#receiveTimeout })
+    return new SidecarError('ALQ_SERVER_CLOSED', { ...peerOf(this.#place), when }, { cause })
   }
 }
 

@@ -1,32 +1,21 @@
 // Bulk queries from the requestor's side, sans-IO: octets in, events out. Any number of queries on one connection.
-import type { UnixSeconds } from '../binding.ts'
+import { NO_OCTETS, sameOctets, type UnixSeconds } from '../binding.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import { fromSeconds2000, toSeconds2000 } from '../wire/absolute-time.ts'
+import type { VirtualSubnet } from '../wire/field-types.ts'
 import { Framer } from '../wire/framing.ts'
 import { decodeMessage4, encodeFrame4 } from '../wire/v4/codec.ts'
 import { type Message4, MessageType4, messageTypeNames4, Op } from '../wire/v4/messages.ts'
 import { SubCode4 } from '../wire/v4/options.ts'
 import { Status4, statusNames4 } from '../wire/v4/status.ts'
 import { decodeMessage6, encodeFrame6 } from '../wire/v6/codec.ts'
-import { type Message6, MessageType6, messageTypeNames6, QueryType6 } from '../wire/v6/messages.ts'
-import { Code6, type QueryOptions6 } from '../wire/v6/options.ts'
+import { type Message6, MessageType6, messageTypeNames6 } from '../wire/v6/messages.ts'
+import { Code6 } from '../wire/v6/options.ts'
 import { Status6, statusNames6 } from '../wire/v6/status.ts'
-import { broken, DEFAULT_DUID, defaultWants4, defaultWants6 } from './client.ts'
+import { broken, checkReply6, DEFAULT_DUID, defaultWants4, defaultWants6, serverOf } from './client.ts'
 import type { ReportedBinding } from './events.ts'
 import { bindingOf4, bindingsOf6 } from './reported.ts'
-
-/** What to ask for. Without a word of RFC 6926 or RFC 5460 for it in the family at hand, encoding throws. */
-export type BulkSelection =
-  /** DHCPv4: every configured address. DHCPv6: QUERY_BY_LINK_ADDRESS, of all links unless one is named. */
-  | { readonly by: 'all' }
-  /** DHCPv4 */
-  | { readonly by: 'hardware-address'; readonly hardwareType: number; readonly hardwareAddress: Uint8Array }
-  | { readonly by: 'client-id'; readonly clientId: Uint8Array }
-  | { readonly by: 'relay-id'; readonly relayId: Uint8Array }
-  /** DHCPv6: with its enterprise number in front. */
-  | { readonly by: 'remote-id'; readonly remoteId: Uint8Array }
-  /** DHCPv6: who holds this address, or a prefix that contains it. */
-  | { readonly by: 'address'; readonly address: Uint8Array }
+import { type BulkSelection, leaseQuery6 } from './selection.ts'
 
 export interface BulkQueryOptions {
   readonly family: 4 | 6
@@ -42,6 +31,8 @@ export interface BulkQueryOptions {
   readonly wants?: readonly number[] | undefined
   /** DHCPv6 Client-ID of the requestor. */
   readonly duid?: Uint8Array | undefined
+  /** The VPN to look in (RFC 6607); the global one without it. Answers about another one are dropped. */
+  readonly vpn?: VirtualSubnet | undefined
 }
 
 /** The query as a frame to send. */
@@ -49,8 +40,9 @@ export function encodeBulkQuery(options: BulkQueryOptions): Uint8Array {
   return options.family === 4 ? encodeBulk4(options) : encodeBulk6(options)
 }
 
-function encodeBulk4({ xid, select, start, end, wants = defaultWants4 }: BulkQueryOptions): Uint8Array {
+function encodeBulk4({ xid, select, start, end, wants = defaultWants4, vpn }: BulkQueryOptions): Uint8Array {
   const common = {
+    virtualSubnet: vpn,
     parameterRequestList: Uint8Array.from(wants),
     queryStartTime: start,
     queryEndTime: end,
@@ -83,51 +75,36 @@ function encodeBulk4({ xid, select, start, end, wants = defaultWants4 }: BulkQue
 }
 
 function encodeBulk6(query: BulkQueryOptions): Uint8Array {
-  const { xid, select, start, end, wants = defaultWants6, linkAddress, duid = DEFAULT_DUID } = query
-  const { queryType, options } = query6(select)
+  const { xid, select, start, end, wants = defaultWants6, linkAddress, duid = DEFAULT_DUID, vpn } = query
   const list = (codes: readonly number[]) => (codes.length > 0 ? codes : undefined)
   return encodeFrame6({
     type: MessageType6.leasequery,
     xid,
     options: {
       clientId: duid,
+      // At the level of the Client Identifier, and only there (RFC 6607 section 6).
+      virtualSubnet: vpn,
       requestedOptions: list(wants.filter((code) => code === Code6.baseTime)),
-      leaseQuery: {
-        queryType,
-        linkAddress: linkAddress ?? new Uint8Array(16),
-        // What is wanted of each client stands inside the query (RFC 5007 section 4.1.2.1).
-        options: { ...options, requestedOptions: list(wants.filter((code) => code !== Code6.baseTime)) },
-      },
+      leaseQuery: leaseQuery6(
+        select,
+        linkAddress,
+        wants.filter((code) => code !== Code6.baseTime),
+      ),
       startTime: start === undefined ? undefined : toSeconds2000(start),
       endTime: end === undefined ? undefined : toSeconds2000(end),
     },
   })
 }
 
-function query6(select: BulkSelection): { queryType: number; options: QueryOptions6 } {
-  switch (select.by) {
-    case 'all':
-      return { queryType: QueryType6.byLinkAddress, options: {} }
-    case 'client-id':
-      return { queryType: QueryType6.byClientId, options: { clientId: select.clientId } }
-    case 'relay-id':
-      return { queryType: QueryType6.byRelayId, options: { relayId: select.relayId } }
-    case 'remote-id': {
-      const { remoteId } = select
-      const enterprise = new DataView(remoteId.buffer, remoteId.byteOffset).getUint32(0)
-      return {
-        queryType: QueryType6.byRemoteId,
-        options: { remoteId: { enterprise, remoteId: remoteId.subarray(4) } },
-      }
-    }
-    case 'address': {
-      const { address } = select
-      const iaAddress = { address, preferredLifetime: 0, validLifetime: 0, options: [] }
-      return { queryType: QueryType6.byAddress, options: { iaAddresses: [iaAddress] } }
-    }
-    case 'hardware-address':
-      throw new RangeError('DHCPv6 Bulk Leasequery has no query by hardware address')
-  }
+/** RFC 6607 section 3.5; type 254 is of RFC 6926 section 6.2.9. */
+const ALL_VPNS = 254
+const GLOBAL_VPN = 255
+
+/** RFC 6607 section 6: an answer about another VPN than the one asked for is dropped. */
+function answersVpn(asked: VirtualSubnet | undefined, told: VirtualSubnet | undefined): boolean {
+  if (asked?.type === ALL_VPNS) return true
+  if (asked === undefined || asked.type === GLOBAL_VPN) return told === undefined || told.type === GLOBAL_VPN
+  return told?.type === asked.type && sameOctets(told.information, asked.information)
 }
 
 export type BulkEvent =
@@ -153,8 +130,12 @@ export type BulkEvent =
     }
 
 interface Asked {
+  readonly duid: Uint8Array
+  /** The VPN asked about; undefined = the global one, without a word about it. */
+  readonly vpn: VirtualSubnet | undefined
   replied: boolean
   baseTime: UnixSeconds | undefined
+  server: Uint8Array
 }
 
 export class BulkClient {
@@ -177,7 +158,8 @@ export class BulkClient {
   query(options: Omit<BulkQueryOptions, 'family'>): Uint8Array {
     if (this.#asked.has(options.xid)) throw new RangeError(`transaction-id ${options.xid} is in use`)
     const frame = encodeBulkQuery({ ...options, family: this.#family })
-    this.#asked.set(options.xid, { replied: false, baseTime: undefined })
+    const { duid = DEFAULT_DUID, vpn } = options
+    this.#asked.set(options.xid, { duid, vpn, replied: false, baseTime: undefined, server: NO_OCTETS })
     return frame
   }
 
@@ -205,11 +187,14 @@ export class BulkClient {
     const { xid, options } = message
     const asked = this.#get(xid)
     asked.baseTime ??= options.baseTime
+    asked.server = serverOf(asked.server, options.serverIdentifier)
     switch (message.type) {
       case MessageType4.leaseActive:
       case MessageType4.leaseUnassigned: {
+        const bound = message.ciaddr?.some((octet) => octet !== 0) ?? false
+        if (!bound || !answersVpn(asked.vpn, options.virtualSubnet)) return
         const baseTime = options.baseTime ?? now
-        events.push({ type: 'binding', xid, binding: bindingOf4(message, baseTime), baseTime })
+        events.push({ type: 'binding', xid, binding: bindingOf4(message, baseTime, asked.server), baseTime })
         return
       }
       case MessageType4.leasequeryDone: {
@@ -233,13 +218,16 @@ export class BulkClient {
     const status = statusNames6[code] ?? `status ${code}`
     const name = messageTypeNames6[type] ?? `message type ${type}`
     const bindings = () => {
+      if (!answersVpn(asked.vpn, options.virtualSubnet)) return
       const baseTime = told ?? now
-      for (const binding of bindingsOf6(options.clientData!, baseTime))
+      for (const binding of bindingsOf6(options.clientData!, baseTime, asked.server))
         events.push({ type: 'binding', xid, binding, baseTime })
     }
     switch (type) {
       case MessageType6.leasequeryReply:
         if (asked.replied) throw broken(`a second ${name}`)
+        checkReply6(message, asked.duid)
+        asked.server = serverOf(asked.server, options.serverId)
         asked.replied = true
         // RFC 5460 section 6.3.1: without data, or with an error, it is all that comes.
         if (code !== Status6.success || options.clientData === undefined)

@@ -2,14 +2,15 @@
 import type { Socket } from 'node:net'
 import type { UnixSeconds } from '../binding.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
-import { BulkClient, type BulkEvent, type BulkQueryOptions, type BulkSelection } from './bulk-client.ts'
+import { BulkClient, type BulkEvent, type BulkQueryOptions } from './bulk-client.ts'
+import { DATA_TIMEOUT_SECONDS, ServerConnection } from './connection.ts'
 import type { ReportedBinding } from './events.ts'
+import { Mailbox } from './mailbox.ts'
 import { NOT_SERVED, openSocket, peerOf, type ServerPlace } from './open-socket.ts'
+import type { BulkSelection } from './selection.ts'
 
-/** BULK_LQ_DATA_TIMEOUT (RFC 6926 section 6.3, RFC 5460 section 5.6). */
-const DATA_TIMEOUT_SECONDS = 300
-/** Bindings that may wait for consumers before the socket is no longer read. */
-const MAX_WAITING = 16_384
+/** Bindings that may wait for the consumer of an answer before the socket is no longer read, and octets that they came in. */
+const WAITING = { items: 16_384, octets: 4 << 20 } as const
 
 export interface BulkRequestorOptions extends ServerPlace {
   readonly duid?: Uint8Array | undefined
@@ -35,44 +36,42 @@ export interface BulkResult {
  */
 export class BulkRequestor {
   readonly #client: BulkClient
-  readonly #socket: Socket
+  readonly #connection: ServerConnection
   readonly #options: BulkRequestorOptions
   readonly #answers = new Map<number, BulkAnswer>()
+  /** Answers whose consumer is slow, done or not. */
+  readonly #slow = new Set<BulkAnswer>()
   #xid = Math.floor(Math.random() * 0x1000000)
-  #waiting = 0
-  #held = false
   #failure: SidecarError | undefined
   #heard = false
-  #received = 0
   /** Resolves when the server has closed its end, or the connection is gone. */
   readonly closed: Promise<void>
 
   private constructor(socket: Socket, options: BulkRequestorOptions) {
-    this.#socket = socket
     this.#options = options
     this.#client = new BulkClient(options.family)
-    socket.setTimeout((options.dataTimeout ?? DATA_TIMEOUT_SECONDS) * 1000)
-    socket.on('data', (octets) => this.#onData(octets))
-    socket.on('timeout', () => {
-      if (this.#answers.size > 0) this.#fail(this.#silent())
+    const seconds = options.dataTimeout ?? DATA_TIMEOUT_SECONDS
+    this.#connection = new ServerConnection(socket, options, {
+      onOctets: (octets) => this.#onOctets(octets),
+      onOver: (cause) => this.#fail(this.#gone(cause)),
+      expecting: () => this.#answers.size > 0,
+      silence: seconds,
+      sending: seconds,
     })
-    socket.on('error', (error) => this.#fail(this.#gone(error)))
-    socket.on('end', () => this.#fail(this.#gone()))
-    socket.on('close', () => this.#fail(this.#gone()))
     this.closed = new Promise((resolve) => {
       socket.once('end', resolve)
       socket.once('close', () => resolve())
     })
   }
 
-  /** @throws SidecarError ALQ_CONNECT */
+  /** @throws SidecarError ALQ_CONNECT, ALQ_TLS, ALQ_SERVER_CLOSED */
   static async connect(options: BulkRequestorOptions): Promise<BulkRequestor> {
     return new BulkRequestor(await openSocket(options, NOT_SERVED.bulk), options)
   }
 
   /** Octets received so far. */
   get received(): number {
-    return this.#received
+    return this.#connection.received
   }
 
   /** Sends a query. @throws RangeError as BulkClient.query does; SidecarError where the connection is gone */
@@ -80,12 +79,12 @@ export class BulkRequestor {
     if (this.#failure !== undefined) throw this.#failure
     const xid = wishes.xid ?? this.#nextXid()
     const frame = this.#client.query({ ...wishes, xid, select, duid: this.#options.duid })
+    this.#connection.send(frame)
     const answer = new BulkAnswer(xid, () => {
-      this.#waiting--
-      if (this.#waiting < MAX_WAITING / 2) this.#readOn()
+      this.#slow.delete(answer)
+      if (this.#slow.size === 0) this.#connection.full = false
     })
     this.#answers.set(xid, answer)
-    this.#socket.write(frame)
     return answer
   }
 
@@ -96,26 +95,25 @@ export class BulkRequestor {
 
   /** Sends these octets as they are. */
   send(octets: Uint8Array): void {
-    this.#socket.write(octets)
+    this.#connection.send(octets)
   }
 
   /** Stops reading from the socket: what a requestor that hangs looks like to the server. */
   hold(): void {
-    this.#held = true
-    this.#socket.pause()
+    this.#connection.held = true
   }
 
   release(): void {
-    this.#held = false
-    this.#readOn()
+    this.#connection.held = false
   }
 
   /** Closes our end; answers still come (RFC 5460 section 6.6). */
   end(): void {
-    this.#socket.end()
+    this.#connection.endSending()
   }
 
   close(): void {
+    this.#connection.close()
     this.#fail(this.#gone())
   }
 
@@ -125,37 +123,33 @@ export class BulkRequestor {
     return this.#xid
   }
 
-  #onData(octets: Uint8Array): void {
-    this.#received += octets.length
+  #onOctets(octets: Uint8Array): boolean {
     this.#heard = true
-    let events: BulkEvent[]
-    try {
-      events = this.#client.handle(octets, Date.now() / 1000)
-    } catch (error) {
-      this.#fail(error instanceof SidecarError ? error : this.#gone(error))
-      return
-    }
-    for (const event of events) {
+    const { messages } = this.#client
+    const byAnswer = new Map<BulkAnswer, BulkEvent[]>()
+    for (const event of this.#client.handle(octets, Date.now() / 1000)) {
       const answer = this.#answers.get(event.xid)!
       if (event.type === 'done') this.#answers.delete(event.xid)
-      else this.#waiting++
-      answer.push(event)
+      const events = byAnswer.get(answer)
+      if (events === undefined) byAnswer.set(answer, [event])
+      else events.push(event)
     }
-    if (this.#waiting >= MAX_WAITING) this.#socket.pause()
-  }
-
-  #readOn(): void {
-    if (!this.#held && this.#socket.isPaused() && !this.#socket.destroyed) this.#socket.resume()
+    for (const [answer, events] of byAnswer) {
+      answer.push(events, octets.length)
+      if (answer.full) this.#slow.add(answer)
+    }
+    if (this.#slow.size > 0) this.#connection.full = true
+    return this.#client.messages > messages
   }
 
   #fail(error: SidecarError): void {
     this.#failure ??= error
-    this.#socket.destroy()
     for (const answer of this.#answers.values()) answer.fail(this.#failure)
     this.#answers.clear()
   }
 
   #gone(cause?: unknown): SidecarError {
+    if (cause instanceof SidecarError) return cause
     const when = this.#heard
       ? cause === undefined
         ? 'without a word'
@@ -163,60 +157,55 @@ export class BulkRequestor {
       : NOT_SERVED.bulk
     return new SidecarError('ALQ_SERVER_CLOSED', { ...peerOf(this.#options), when }, { cause })
   }
-
-  #silent(): SidecarError {
-    const seconds = this.#options.dataTimeout ?? DATA_TIMEOUT_SECONDS
-    return new SidecarError('ALQ_SERVER_SILENT', { ...peerOf(this.#options), seconds })
-  }
 }
+
+type Outcome = Omit<BulkResult, 'bindings'>
+type ToldBinding = Extract<BulkEvent, { type: 'binding' }>
 
 /** The answer to one query: iterate over its bindings; {@link outcome} is there when the iteration has ended. */
 export class BulkAnswer implements AsyncIterable<ReportedBinding> {
   readonly xid: number
-  readonly #taken: () => void
-  readonly #bindings: ReportedBinding[] = []
-  #outcome: Omit<BulkResult, 'bindings'> | undefined
-  #failure: SidecarError | undefined
-  #wake: (() => void) | undefined
+  readonly #waiting: Mailbox<ToldBinding>
+  #outcome: Outcome | undefined
 
-  constructor(xid: number, taken: () => void) {
+  /** @param readOn see {@link Mailbox} */
+  constructor(xid: number, readOn: () => void) {
     this.xid = xid
-    this.#taken = taken
+    this.#waiting = new Mailbox(WAITING, readOn)
   }
 
   /** How it ended; undefined while it has not. */
-  get outcome(): Omit<BulkResult, 'bindings'> | undefined {
+  get outcome(): Outcome | undefined {
     return this.#outcome
   }
 
-  push(event: BulkEvent): void {
-    if (event.type === 'binding') this.#bindings.push(event.binding)
-    else {
-      const { status, text, baseTime } = event
-      this.#outcome = { status, text, baseTime }
-    }
-    this.#wake?.()
+  get full(): boolean {
+    return this.#waiting.full
+  }
+
+  push(events: readonly BulkEvent[], octets: number): void {
+    const bindings = events.filter((event) => event.type === 'binding')
+    if (bindings.length > 0) this.#waiting.put(bindings, octets)
+    const last = events[events.length - 1]
+    if (last?.type !== 'done') return
+    const { status, text, baseTime } = last
+    this.#outcome = { status, text, baseTime }
+    this.#waiting.end()
   }
 
   fail(error: SidecarError): void {
-    this.#failure = error
-    this.#wake?.()
+    this.#waiting.fail(error)
+  }
+
+  /** At least one binding and at most `most`; none at the end. @throws as the iteration */
+  batch(most: number): Promise<readonly ToldBinding[]> {
+    return this.#waiting.batch(most)
   }
 
   /** @throws SidecarError where the connection ends first, or the server breaks the protocol */
   async *[Symbol.asyncIterator](): AsyncGenerator<ReportedBinding, void, void> {
-    for (;;) {
-      const binding = this.#bindings.shift()
-      if (binding !== undefined) {
-        this.#taken()
-        yield binding
-      } else if (this.#outcome !== undefined) return
-      else if (this.#failure !== undefined) throw this.#failure
-      else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve
-        })
-      }
+    for (let event = await this.#waiting.next(); event !== undefined; event = await this.#waiting.next()) {
+      yield event.binding
     }
   }
 

@@ -1,5 +1,5 @@
 // An active query from the requestor's side, sans-IO: octets in, events out. It opens no socket and reads no clock.
-import type { UnixSeconds } from '../binding.ts'
+import { NO_OCTETS, sameOctets, type UnixSeconds } from '../binding.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import { fromSeconds2000, toSeconds2000 } from '../wire/absolute-time.ts'
 import { Framer } from '../wire/framing.ts'
@@ -13,6 +13,7 @@ import { type ClientData6, Code6 } from '../wire/v6/options.ts'
 import { Status6, statusNames6 } from '../wire/v6/status.ts'
 import type { RequestorEvent, Told } from './events.ts'
 import { bindingOf4, bindingsOf6 } from './reported.ts'
+import { type BulkSelection, leaseQuery6 } from './selection.ts'
 
 /** Option 55 of a query, unless told otherwise: what RFC 6926 section 7.2 recommends, and who the client is. */
 export const defaultWants4: readonly number[] = [
@@ -41,15 +42,22 @@ export interface ActiveQueryOptions {
    * changed since then, first. Absent: only what changes from now on.
    */
   readonly since?: UnixSeconds | undefined
+  /** DHCPv6: only what this selects (RFC 7653 section 6.2.1); all without it. */
+  readonly select?: BulkSelection | undefined
+  readonly linkAddress?: Uint8Array | undefined
   /** Option codes wanted; {@link defaultWants4} or {@link defaultWants6} without it. */
   readonly wants?: readonly number[] | undefined
   /** DHCPv6 Client-ID of the requestor. */
   readonly duid?: Uint8Array | undefined
 }
 
-/** The query as a frame to send. */
+/** The query as a frame to send. @throws RangeError for a selection in DHCPv4, which has none (RFC 7724 section 4) */
 export function encodeActiveQuery(options: ActiveQueryOptions): Uint8Array {
+  const { select, linkAddress } = options
   if (options.family === 4) {
+    if (select !== undefined || linkAddress !== undefined) {
+      throw new RangeError('DHCPv4 Active Leasequery is about all bindings')
+    }
     return encodeFrame4({
       op: Op.request,
       type: MessageType4.activeLeasequery,
@@ -66,6 +74,10 @@ export function encodeActiveQuery(options: ActiveQueryOptions): Uint8Array {
     options: {
       clientId: options.duid ?? DEFAULT_DUID,
       requestedOptions: options.wants ?? defaultWants6,
+      leaseQuery:
+        select === undefined && linkAddress === undefined
+          ? undefined
+          : leaseQuery6(select ?? { by: 'all' }, linkAddress, []),
       startTime: options.since === undefined ? undefined : toSeconds2000(options.since),
     },
   })
@@ -79,6 +91,10 @@ export class ActiveClient {
   #over = false
   #catchingUp: boolean
   #resumePoint: UnixSeconds | undefined
+  /** server-identifier or Server-ID, as the first message had it. */
+  #server: Uint8Array = NO_OCTETS
+  /** Whole messages received. */
+  messages = 0
 
   constructor(options: ActiveQueryOptions) {
     this.#options = options
@@ -116,6 +132,7 @@ export class ActiveClient {
     this.#framer.push(octets)
     try {
       for (let frame = this.#framer.next(); frame !== undefined; frame = this.#framer.next()) {
+        this.messages++
         const before = this.#resumePoint
         const told: Told[] = []
         if (this.#options.family === 4) this.#message4(decodeMessage4(frame), now, told)
@@ -137,6 +154,7 @@ export class ActiveClient {
     this.#checkXid(message.xid)
     const { options } = message
     const baseTime = options.baseTime
+    this.#server = serverOf(this.#server, options.serverIdentifier)
     const status = options.status ?? { code: Status4.success, text: '' }
     switch (message.type) {
       case MessageType4.leaseActive:
@@ -147,7 +165,7 @@ export class ActiveClient {
         const bound = message.ciaddr?.some((octet) => octet !== 0) ?? false
         if (bound) {
           const at = baseTime ?? now
-          events.push({ type: 'binding', binding: bindingOf4(message, at), baseTime: at })
+          events.push({ type: 'binding', binding: bindingOf4(message, at, this.#server), baseTime: at })
         } else {
           events.push({ type: 'keepalive', baseTime })
         }
@@ -180,6 +198,10 @@ export class ActiveClient {
     switch (message.type) {
       case MessageType6.leasequeryReply:
       case MessageType6.leasequeryData: {
+        if (message.type === MessageType6.leasequeryReply) {
+          checkReply6(message, this.#options.duid ?? DEFAULT_DUID)
+          this.#server = serverOf(this.#server, options.serverId)
+        } else if (!this.#accepted) throw broken('LEASEQUERY-DATA before LEASEQUERY-REPLY')
         if (status.code === Status6.success) this.#data6(options.clientData, baseTime, now, events)
         else if (status.code === Status6.dataMissing) this.#dataMissing(baseTime, status.text, events)
         else if (status.code === Status6.catchUpComplete) this.#caughtUp(baseTime, events)
@@ -208,7 +230,8 @@ export class ActiveClient {
     this.#observe(baseTime)
     if (data !== undefined) {
       const at = baseTime ?? now
-      for (const binding of bindingsOf6(data, at)) events.push({ type: 'binding', binding, baseTime: at })
+      for (const binding of bindingsOf6(data, at, this.#server))
+        events.push({ type: 'binding', binding, baseTime: at })
     } else if (!first) {
       events.push({ type: 'keepalive', baseTime })
     }
@@ -263,6 +286,23 @@ export class ActiveClient {
       baseTime,
     })
   }
+}
+
+/** RFC 6926 section 7.3: the identifier of the first answer holds for those after it. */
+export function serverOf(known: Uint8Array, told: Uint8Array | undefined): Uint8Array {
+  return known.length > 0 || told === undefined ? known : Uint8Array.from(told)
+}
+
+/**
+ * RFC 5007 section 4.2.2: a LEASEQUERY-REPLY without Server-ID, or without our Client-ID, is not for us.
+ * @throws SidecarError ALQ_SERVER_PROTOCOL
+ */
+export function checkReply6({ options }: Message6, duid: Uint8Array): void {
+  const { serverId, clientId, status } = options
+  const said = status === undefined ? '' : ` (status ${statusNames6[status.code] ?? status.code})`
+  if (serverId === undefined) throw broken(`LEASEQUERY-REPLY without Server-ID${said}`)
+  if (clientId === undefined) throw broken(`LEASEQUERY-REPLY without Client-ID${said}`)
+  if (!sameOctets(clientId, duid)) throw broken(`LEASEQUERY-REPLY with the Client-ID of somebody else${said}`)
 }
 
 /** What the server said cannot be: the connection is of no use any more. */

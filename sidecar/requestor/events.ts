@@ -27,6 +27,13 @@ export interface ReportedBinding {
   /** Learned from another DHCP server (data-source REMOTE, RFC 6926 section 6.2.8). */
   readonly remote: boolean
   readonly relay: ReportedRelay | undefined
+  /** Identifier of the server: its address, or its DUID; empty = not told. */
+  readonly server: Uint8Array
+  /**
+   * Where the server attached a status to this one binding (RFC 6926 section 6.2.2): its registered name. The server had
+   * trouble with it, and what is told may be incomplete.
+   */
+  readonly status: string | undefined
   /** All other options of the client, in the order they came. */
   readonly options: readonly { readonly code: number; readonly data: Uint8Array }[]
 }
@@ -37,6 +44,13 @@ export interface ReportedRelay {
   /** DHCPv6: with its enterprise number in front. */
   readonly remoteId: Uint8Array | undefined
   readonly relayId: Uint8Array | undefined
+  /**
+   * DHCPv6: address of the client as the relay nearest to it saw it (peer-address of its RELAY-FORW): where that relay, or
+   * the router it runs on, sends what is for a delegated prefix.
+   */
+  readonly nextHop: string | undefined
+  /** DHCPv6: link-address of that relay. */
+  readonly linkAddress: string | undefined
   /** As it came: payload of option 82, body of OPTION_LQ_RELAY_DATA. */
   readonly raw: Uint8Array
 }

@@ -1,5 +1,6 @@
 // What `leasequery watch` prints: a line for people, or one JSON object a line for programs.
 import { BindingState, sameOctets, type UnixSeconds } from '../binding.ts'
+import { bindingJson } from './binding-json.ts'
 import { keyOf, type ReportedBinding, type RequestorEvent } from './events.ts'
 
 /** What happened to a binding, as far as its messages tell. */
@@ -99,7 +100,7 @@ function judgeEnded(binding: ReportedBinding, before: Seen | undefined, at: Unix
 export function formatLine(event: RequestorEvent, historian: Historian): string | undefined {
   switch (event.type) {
     case 'binding':
-      return formatBinding(event.binding, event.baseTime, historian.judge(event.binding, event.baseTime))
+      return `${timeOf(event.baseTime)}  ${formatBinding(event.binding, historian.judge(event.binding, event.baseTime))}`
     case 'accepted':
       return `${timeOf(event.baseTime)}  -- query accepted`
     case 'keepalive':
@@ -113,8 +114,9 @@ export function formatLine(event: RequestorEvent, historian: Historian): string 
   }
 }
 
-function formatBinding(binding: ReportedBinding, baseTime: UnixSeconds, what: What): string {
-  const parts = [timeOf(baseTime), keyOf(binding).padEnd(binding.family === 4 ? 15 : 39), what.padEnd(8)]
+/** A binding as a line of a table. @param what what happened to it, or its state */
+export function formatBinding(binding: ReportedBinding, what: string): string {
+  const parts = [keyOf(binding).padEnd(binding.family === 4 ? 15 : 39), what.padEnd(8)]
   if (binding.hardwareAddress.length > 0) parts.push(`hw ${colons(binding.hardwareAddress)}`)
   if (binding.clientId.length > 0) {
     parts.push(`${binding.family === 4 ? 'client' : 'duid'} ${colons(binding.clientId)}`)
@@ -131,7 +133,9 @@ function formatBinding(binding: ReportedBinding, baseTime: UnixSeconds, what: Wh
     ] as const
     for (const [name, octets] of shown) if (octets !== undefined) parts.push(`${name} ${readable(octets)}`)
   }
+  if (relay?.nextHop !== undefined) parts.push(`via ${relay.nextHop}`)
   if (binding.remote) parts.push('(from a partner)')
+  if (binding.status !== undefined) parts.push(`(${binding.status})`)
   return parts.join('  ')
 }
 
@@ -155,48 +159,13 @@ export function formatJson(event: RequestorEvent, historian: Historian): string 
     case 'terminated':
       return JSON.stringify({ ...shared, refused: event.refused, status: event.status, text: event.text })
     case 'binding': {
-      const { binding } = event
-      return JSON.stringify({
-        ...shared,
-        what: historian.judge(binding, event.baseTime),
-        family: binding.family,
-        address: binding.address,
-        'prefix-length': binding.prefixLength === 0 ? null : binding.prefixLength,
-        state: stateName(binding.state),
-        'client-id': hex(binding.clientId),
-        'hardware-type': binding.hardwareType,
-        'hardware-address': hex(binding.hardwareAddress),
-        expires: endOrNull(binding.expires),
-        'preferred-until': endOrNull(binding.preferredUntil),
-        'last-transaction': binding.lastTransaction ?? null,
-        'state-since': binding.stateSince ?? null,
-        remote: binding.remote,
-        relay:
-          binding.relay === undefined
-            ? null
-            : {
-                'circuit-id': hex(binding.relay.circuitId),
-                'remote-id': hex(binding.relay.remoteId),
-                'relay-id': hex(binding.relay.relayId),
-                raw: hex(binding.relay.raw),
-              },
-        options: binding.options.map(({ code, data }) => ({ code, data: hex(data) })),
-      })
+      const what = historian.judge(event.binding, event.baseTime)
+      return JSON.stringify({ ...shared, what, ...bindingJson(event.binding) })
     }
   }
 }
 
-function stateName(state: BindingState): string {
-  const found = Object.entries(BindingState).find(([, value]) => value === state)
-  return found === undefined ? `state-${state}` : found[0]
-}
-
-function endOrNull(end: UnixSeconds | undefined): number | 'infinite' | null {
-  if (end === undefined) return null
-  return Number.isFinite(end) ? end : 'infinite'
-}
-
-function timeOf(seconds: UnixSeconds | undefined): string {
+export function timeOf(seconds: UnixSeconds | undefined): string {
   // What a server sends fits 32 bits, give or take a lifetime: always a date.
   return seconds === undefined
     ? '-'.padEnd(20)
@@ -207,11 +176,7 @@ function because(text: string): string {
   return text === '' ? '' : ` (${printable(text)})`
 }
 
-function hex(octets: Uint8Array | undefined): string | null {
-  return octets === undefined || octets.length === 0 ? null : Buffer.from(octets).toString('hex')
-}
-
-function colons(octets: Uint8Array): string {
+export function colons(octets: Uint8Array): string {
   return Buffer.from(octets)
     .toString('hex')
     .replace(/(..)(?=.)/g, '$1:')
@@ -223,6 +188,6 @@ function readable(octets: Uint8Array): string {
   return /^[\x21-\x7e]+$/.test(text) ? text : `0x${Buffer.from(octets).toString('hex')}`
 }
 
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, '?')
 }

@@ -4,14 +4,19 @@ import { formatAddress } from '../wire/address.ts'
 import type { RawOption } from '../wire/option-table.ts'
 import { type Message4, MessageType4 } from '../wire/v4/messages.ts'
 import { DATA_SOURCE_REMOTE, SubCode4, subOptions4 } from '../wire/v4/options.ts'
-import { type ClientData6, Code6, type RelayData6, relayHops6 } from '../wire/v6/options.ts'
+import { Status4, statusNames4 } from '../wire/v4/status.ts'
+import { type ClientData6, Code6, type RelayData6, type RelayHop6, relayHops6 } from '../wire/v6/options.ts'
 import type { ReportedBinding, ReportedRelay } from './events.ts'
 
-/** What a DHCPLEASEACTIVE or DHCPLEASEUNASSIGNED says. @param baseTime that of the message, or the present without one */
-export function bindingOf4(message: Message4, baseTime: UnixSeconds): ReportedBinding {
+/**
+ * What a DHCPLEASEACTIVE or DHCPLEASEUNASSIGNED says.
+ * @param baseTime that of the message, or the present without one
+ */
+export function bindingOf4(message: Message4, baseTime: UnixSeconds, server: Uint8Array): ReportedBinding {
   const { options } = message
   const byType = message.type === MessageType4.leaseActive ? BindingState.active : BindingState.available
   const state = (options.dhcpState ?? byType) as BindingState
+  const status = options.status?.code === Status4.success ? undefined : options.status
   const hardwareLength = Math.min(message.hlen ?? 0, 16)
   return {
     family: 4,
@@ -27,6 +32,8 @@ export function bindingOf4(message: Message4, baseTime: UnixSeconds): ReportedBi
     stateSince: before(baseTime, options.startTimeOfState),
     remote: ((options.dataSource ?? 0) & DATA_SOURCE_REMOTE) !== 0,
     relay: options.relayAgentInformation && relayOf4(options.relayAgentInformation),
+    server,
+    status: status === undefined ? undefined : (statusNames4[status.code] ?? `status ${status.code}`),
     options: (options.unknown ?? []).map(({ code, data }) => ({ code, data: own(data) })),
   }
 }
@@ -44,12 +51,15 @@ function relayOf4(value: Uint8Array): ReportedRelay {
     circuitId: find(SubCode4.circuitId),
     remoteId: find(SubCode4.remoteId),
     relayId: find(SubCode4.relayId),
+    nextHop: undefined,
+    linkAddress: undefined,
     raw,
   }
 }
 
-/** What an OPTION_CLIENT_DATA says. */
-export function bindingsOf6(data: ClientData6, baseTime: UnixSeconds): ReportedBinding[] {
+/** What an OPTION_CLIENT_DATA says: nothing without OPTION_CLT_TIME (RFC 5007 section 4.3.3). */
+export function bindingsOf6(data: ClientData6, baseTime: UnixSeconds, server: Uint8Array): ReportedBinding[] {
+  if (data.clientLastTransactionTime === undefined) return []
   const shared = {
     family: 6 as const,
     clientId: own(data.clientId),
@@ -59,6 +69,8 @@ export function bindingsOf6(data: ClientData6, baseTime: UnixSeconds): ReportedB
     stateSince: undefined,
     remote: false,
     relay: data.relayData && relayOf6(data.relayData),
+    server,
+    status: undefined,
     options: (data.unknown ?? []).map((option) => ({ code: option.code, data: own(option.data) })),
   }
   const bindings: ReportedBinding[] = []
@@ -90,11 +102,12 @@ function relayOf6(data: RelayData6): ReportedRelay {
   const message = own(data.message)
   const raw = Uint8Array.from([...data.peerAddress, ...message])
   let options: readonly RawOption[] = []
+  let nearest: RelayHop6 | undefined
   try {
     // The relay closest to the client knows the port.
-    options = relayHops6(message)
-      .flatMap((hop) => hop.options)
-      .reverse()
+    const hops = relayHops6(message)
+    nearest = hops[hops.length - 1]
+    options = hops.flatMap((hop) => hop.options).reverse()
   } catch {
     // Shown as it came.
   }
@@ -103,6 +116,8 @@ function relayOf6(data: RelayData6): ReportedRelay {
     circuitId: find(Code6.interfaceId),
     remoteId: find(Code6.remoteId),
     relayId: find(Code6.relayId),
+    nextHop: nearest && formatAddress(nearest.peerAddress),
+    linkAddress: nearest && formatAddress(nearest.linkAddress),
     raw,
   }
 }

@@ -20,6 +20,8 @@ export interface RequestorTls {
   readonly key: string | Buffer
   /** Name or address that the server's certificate must have; the host connected to, without it. */
   readonly servername?: string | undefined
+  /** Newest version offered; TLS 1.3 unless given. */
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
 }
 
 /** For the go-ahead, and then for the handshake. */
@@ -45,7 +47,11 @@ export async function startTls(
   }
 }
 
-function goAhead(socket: Socket, family: 4 | 6, seconds: number): Promise<void> {
+/**
+ * Asks for TLS and waits until the server agrees.
+ * @throws Error saying what it did instead
+ */
+export function goAhead(socket: Socket, family: 4 | 6, seconds: number): Promise<void> {
   const xid = Math.floor(Math.random() * 0x1000000)
   const framer = new Framer()
   return new Promise((resolve, reject) => {
@@ -108,6 +114,7 @@ function handshake(socket: Socket, tls: RequestorTls, host: string, seconds: num
       cert: tls.cert,
       key: tls.key,
       ...tlsVersions,
+      maxVersion: tls.maxVersion ?? tlsVersions.maxVersion,
       ciphers: tlsCiphers,
     })
     const timer = setTimeout(

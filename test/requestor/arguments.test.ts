@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SidecarError } from '../../sidecar/errors.ts'
-import { parseArguments, parseSince, watchFlags, watchHelp } from '../../sidecar/requestor/arguments.ts'
+import { commandFlags, commandNames, parseArguments } from '../../sidecar/requestor/arguments.ts'
+import { help } from '../../sidecar/requestor/help.ts'
+import { parseTime } from '../../sidecar/requestor/values.ts'
 
 const NOW = 1_800_000_000
 
@@ -17,17 +19,19 @@ const good: readonly [argv: string, family: 4 | 6, host: string, port: number][]
 for (const [argv, family, host, port] of good) {
   test(`leasequery ${argv} asks ${host} port ${port} for DHCPv${family}`, () => {
     const command = parseArguments(argv.split(' '), NOW)
-    const plain = { since: undefined, json: false, tlsFiles: undefined }
-    assert.deepEqual(command, { run: 'watch', family, host, port, ...plain })
+    assert.ok(command.run === 'watch')
+    const { since, json, tlsFiles, select } = command
+    assert.deepEqual([since, json, tlsFiles, select], [undefined, false, undefined, undefined])
+    assert.deepEqual([command.family, command.host, command.port], [family, host, port])
   })
 }
 
 test('--since takes Unix seconds, ISO 8601 and relative times', () => {
-  assert.equal(parseSince('1700000000', NOW), 1_700_000_000)
-  assert.equal(parseSince('2026-01-31T12:00:00Z', NOW), 1_769_860_800)
-  assert.equal(parseSince('2026-01-31T13:00:00+01:00', NOW), 1_769_860_800)
-  assert.equal(parseSince('-10m', NOW), NOW - 600)
-  assert.equal(parseSince('-2d', NOW + 0.9), NOW - 172_800)
+  assert.equal(parseTime('--since', '1700000000', NOW), 1_700_000_000)
+  assert.equal(parseTime('--since', '2026-01-31T12:00:00Z', NOW), 1_769_860_800)
+  assert.equal(parseTime('--since', '2026-01-31T13:00:00+01:00', NOW), 1_769_860_800)
+  assert.equal(parseTime('--since', '-10m', NOW), NOW - 600)
+  assert.equal(parseTime('--since', '-2d', NOW + 0.9), NOW - 172_800)
   const command = parseArguments(['watch', 'h', '--since', '-90s', '--json'], NOW)
   assert.ok(command.run === 'watch' && command.since === NOW - 90 && command.json)
 })
@@ -35,7 +39,7 @@ test('--since takes Unix seconds, ISO 8601 and relative times', () => {
 for (const since of ['', 'yesterday', '-10', '10m', '99999999999', '2026-13-01', '-999999999d']) {
   test(`refuses a start time of "${since}"`, () => {
     assert.throws(
-      () => parseSince(since, NOW),
+      () => parseTime('--since', since, NOW),
       (error) => error instanceof SidecarError && error.code === 'ALQ_FLAG',
     )
   })
@@ -67,8 +71,11 @@ test('TLS takes an authority, a certificate and its key, all three', () => {
   assert.throws(() => parseArguments('watch h --tls-name n'.split(' '), NOW), /--tls-ca/)
 })
 
-test('the help shows every flag', () => {
-  assert.equal(parseArguments(['watch', '--help'], NOW).run, 'watch-help')
-  assert.equal(parseArguments([], NOW).run, 'help')
-  for (const flag of watchFlags) assert.ok(watchHelp().includes(flag.name))
+test('the help shows every command and every flag of it', () => {
+  assert.deepEqual(parseArguments(['watch', '--help'], NOW), { run: 'help', about: 'watch' })
+  assert.deepEqual(parseArguments([], NOW), { run: 'help', about: undefined })
+  for (const name of commandNames) {
+    assert.ok(help(undefined).includes(`leasequery ${name} `))
+    for (const flag of commandFlags[name]) assert.ok(help(name).includes(flag.name))
+  }
 })

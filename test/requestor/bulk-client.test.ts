@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  BulkClient,
-  type BulkEvent,
-  type BulkSelection,
-  encodeBulkQuery,
-} from '../../sidecar/requestor/bulk-client.ts'
+import { BulkClient, type BulkEvent, encodeBulkQuery } from '../../sidecar/requestor/bulk-client.ts'
+import { DEFAULT_DUID } from '../../sidecar/requestor/client.ts'
+import type { BulkSelection } from '../../sidecar/requestor/selection.ts'
 import { decodeMessage4 } from '../../sidecar/wire/v4/codec.ts'
 import { decodeMessage6 } from '../../sidecar/wire/v6/codec.ts'
 import {
@@ -41,8 +38,10 @@ const client6 = (n: number): number[] =>
     ...option6(46, u32(0)),
     ...option6(5, [...hex('20 01 0d b8 00*11'), n, ...u32(50), ...u32(100)]),
   ])
+/** What a LEASEQUERY-REPLY must have (RFC 5007 section 4.2.2). */
+const IDENTIFIED = [...option6(1, [...DEFAULT_DUID]), ...option6(2, [0, 3, 0, 1, 2, 0, 0x5e, 0, 0, 9])]
 const message = (type: number, xid: number, options: readonly number[] = []): Uint8Array =>
-  framed(message6(type, xid, options))
+  framed(message6(type, xid, [...(type === 15 ? IDENTIFIED : []), ...options]))
 
 function asked(family: 4 | 6, ...xids: number[]): BulkClient {
   const client = new BulkClient(family)

@@ -111,6 +111,8 @@ test('RFC 6926 section 6.2: relative times become absolute by the base-time of t
     lastTransaction: T0 - 47,
     stateSince: T0 - 14447,
     remote: true,
+    server: Uint8Array.of(192, 0, 2, 1),
+    status: undefined,
   })
   assert.equal(Buffer.from(hardwareAddress).toString('hex'), '02005e100057')
   assert.equal(Buffer.from(clientId).toString('hex'), '0102005e100057')
@@ -215,10 +217,14 @@ function frame6(type: string, options: string): Uint8Array {
 const BASE6 = '00 64 00 04 30 b3 8f 50' // T0
 const CLIENT = '00 01 00 0a 00 03 00 01 02 00 5e 10 00 57 00 2e 00 04 00 00 00 2f'
 const ADDRESS = '00 05 00 18 20 01 0d b8 00 00 00 01 00 00 00 00 00 00 00 57'
-const client6 = (since?: number) => new ActiveClient({ family: 6, xid: 0x7c0001, since })
+const REQUESTOR = '00 03 00 01 02 00 5e 00 00 01'
+const IDENTIFIED = `00 01 00 0a ${REQUESTOR} 00 02 00 0a 00 03 00 01 02 00 5e 00 00 09`
+const client6 = (since?: number) =>
+  new ActiveClient({ family: 6, xid: 0x7c0001, since, duid: octets(REQUESTOR) })
+const accept6 = (client: ActiveClient) => client.handle(frame6('0f', IDENTIFIED), T0)
 const reply6 = frame6(
   '0f',
-  `${BASE6}
+  `${IDENTIFIED} ${BASE6}
    00 2d 00 af ${CLIENT}
    ${ADDRESS} 00 00 0d e1 00 00 1b f1
    00 1a 00 19 00 01 51 51 00 09 3a 51 38 20 01 0d b8 47 00 00*10
@@ -256,7 +262,9 @@ test('RFC 7653 section 8.4: one message tells of all bindings of a client, and c
 })
 
 test('a DHCPv6 binding with lifetimes 0 has ended', () => {
-  const [, event] = client6().handle(frame6('11', `${BASE6} 00 2d 00 32 ${CLIENT} ${ADDRESS} 00*8`), T0)
+  const client = client6()
+  accept6(client)
+  const [event] = client.handle(frame6('11', `${BASE6} 00 2d 00 32 ${CLIENT} ${ADDRESS} 00*8`), T0)
   assert.ok(event?.type === 'binding')
   assert.equal(event.binding.state, BindingState.available)
   assert.equal(event.binding.expires, undefined)
@@ -264,18 +272,21 @@ test('a DHCPv6 binding with lifetimes 0 has ended', () => {
 
 test('RFC 7653 sections 8.3 and 8.4: replies without data accept, then keep alive', () => {
   const client = client6()
-  assert.deepEqual(types(client.handle(frame6('0f', BASE6), T0)), ['accepted'])
+  assert.deepEqual(types(client.handle(frame6('0f', `${IDENTIFIED} ${BASE6}`), T0)), ['accepted'])
   assert.deepEqual(types(client.handle(frame6('11', BASE6), T0)), ['keepalive'])
 })
 
 test('RFC 7653 section 8.4: status 13 completes catch-up, 12 is DataMissing, LEASEQUERY-DONE ends', () => {
-  const status = (type: string, code: string) => frame6(type, `00 0d 00 02 00 ${code} ${BASE6}`)
-  assert.deepEqual(types(client6(1).handle(status('11', '0d'), T0)), ['accepted', 'catch-up-complete'])
+  const status = (type: string, code: string) =>
+    frame6(type, `${type === '0f' ? IDENTIFIED : ''} 00 0d 00 02 00 ${code} ${BASE6}`)
+  const catching = client6(1)
+  accept6(catching)
+  assert.deepEqual(types(catching.handle(status('11', '0d'), T0)), ['catch-up-complete'])
   assert.deepEqual(types(client6(1).handle(status('0f', '0c'), T0)), ['accepted', 'data-missing'])
   const [refused] = client6().handle(status('0f', '0e'), T0)
   assert.ok(refused?.type === 'terminated' && refused.refused && refused.status === 'NotSupported')
   const client = client6()
-  client.handle(frame6('0f', BASE6), T0)
+  client.handle(frame6('0f', `${IDENTIFIED} ${BASE6}`), T0)
   const [end] = client.handle(status('10', '0b'), T0)
   assert.ok(end?.type === 'terminated' && !end.refused && end.status === 'QueryTerminated')
 })

@@ -23,8 +23,12 @@ const leased: ReportedBinding = {
     circuitId: Uint8Array.from(Buffer.from('eth1/0/7')),
     remoteId: Uint8Array.of(0, 1, 0x1b),
     relayId: undefined,
+    nextHop: undefined,
+    linkAddress: undefined,
     raw: Uint8Array.of(1, 8),
   },
+  server: NO_OCTETS,
+  status: undefined,
   options: [{ code: 12, data: Uint8Array.of(0x66) }],
 }
 
@@ -172,7 +176,16 @@ test('the JSON of a binding has every field, always', () => {
       'last-transaction': T0,
       'state-since': null,
       remote: false,
-      relay: { 'circuit-id': '657468312f302f37', 'remote-id': '00011b', 'relay-id': null, raw: '0108' },
+      relay: {
+        'circuit-id': '657468312f302f37',
+        'remote-id': '00011b',
+        'relay-id': null,
+        'next-hop': null,
+        'link-address': null,
+        raw: '0108',
+      },
+      server: null,
+      status: null,
       options: [{ code: 12, data: '66' }],
     },
   )

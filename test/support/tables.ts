@@ -2,8 +2,10 @@
 import { parameters } from '../../sidecar/config-parameters.ts'
 import { daemonFlags, exitCodes } from '../../sidecar/daemon-flags.ts'
 import { errorTable } from '../../sidecar/errors.ts'
+
 import { logLines } from '../../sidecar/log-lines.ts'
-import { watchFlags } from '../../sidecar/requestor/arguments.ts'
+import { commandFlags, commandNames } from '../../sidecar/requestor/arguments.ts'
+import * as requestor from '../../sidecar/requestor/help.ts'
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) =>
@@ -32,13 +34,6 @@ export const tables = {
       meaning,
     ]),
   ),
-  watchFlags: table(
-    ['flag', 'meaning'],
-    watchFlags.map(({ name, value, meaning }) => [
-      code(value === undefined ? name : `${name} ${value}`),
-      meaning,
-    ]),
-  ),
   exitCodes: table(
     ['code', 'meaning'],
     Object.entries(exitCodes).map(([exitCode, meaning]) => [exitCode, meaning]),
@@ -52,3 +47,24 @@ export const tables = {
     Object.entries(errorTable).map(([errorCode, sentence]) => [code(errorCode), sentence]),
   ),
 } as const
+
+/** The tables of sidecar/requestor/README.md. */
+export const requestorTables: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    commandNames.map((name) => [
+      `flags of leasequery ${name}`,
+      table(
+        ['flag', 'default', 'meaning'],
+        commandFlags[name].map(({ name: flag, value, byDefault, meaning }) => [
+          code(value === undefined ? flag : `${flag} ${value}`),
+          byDefault === undefined ? '' : byDefault,
+          meaning,
+        ]),
+      ),
+    ]),
+  ),
+  'exit codes of leasequery': table(
+    ['code', 'meaning'],
+    Object.entries({ ...requestor.exitCodes, ...requestor.checkExitCodes }),
+  ),
+}
