@@ -117,12 +117,10 @@ class Check {
   async #tryTls(): Promise<Found | undefined> {
     const { host, tls } = this.#place
     try {
-      // In TLS 1.2 the server judges our certificate within the handshake, and what it says about it is sure to arrive.
-      const socket = await openSocket({ ...this.#place, tls: { ...tls!, maxVersion: 'TLSv1.2' } }, '')
+      const socket = await openSocket(this.#place, '')
       socket.destroy()
       return undefined
     } catch (error) {
-      if (hasCode(error, /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/)) return undefined
       const alert = alertOf(error)
       if (alert !== undefined) return { fault: 'own-certificate', reason: alert }
       const theirs = certificateFault(error, tls?.servername ?? host)
@@ -185,11 +183,9 @@ class Check {
     bulk: Extract<Outcome, { got: 'closed' }>,
   ): Promise<Found> {
     if (this.#place.tls !== undefined) {
-      // With TLS 1.3 the server judges our certificate after our side is up: its alert comes instead of an answer.
-      const alert = alertOf(active.error) ?? alertOf(bulk.error)
-      const reason =
-        alert ??
-        'the server closes the connection once it has seen it: one of its subject alternative names, or the address of this host, must be in requesters in the configuration of Kea there; requestor.unsecured in the log there says more'
+      // With TLS 1.3 the server judges our certificate after our side is up: its alert comes instead of an answer, if it
+      // sends one at all.
+      const reason = alertOf(active.error) ?? alertOf(bulk.error) ?? this.#rejected()
       return { fault: 'own-certificate', reason }
     }
     const answer = await askForTls(this.#place, PATIENCE_SECONDS)
@@ -198,6 +194,19 @@ class Check {
     if (answer === 'refused')
       return { fault: 'active-off', reason: 'it closes the connection, with Bulk queries as well' }
     return this.#stranger()
+  }
+
+  /** The server closed without a reason: what is likeliest. */
+  #rejected(): string {
+    const { ca, cert } = this.#place.tls!
+    const own = new X509Certificate(cert)
+    const authorities = String(ca).match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? []
+    const known = authorities.some((pem) => own.checkIssued(new X509Certificate(pem)))
+    const first = 'the server closes the connection once it has seen it: '
+    const names = own.subjectAltName ?? 'it has none'
+    return known
+      ? `${first}a subject alternative name of it (${names}), or the address of this host, must be in requesters in Kea's configuration; requestor.unsecured in the log there says more`
+      : `${first}it was issued by another authority than those in --tls-ca, and tls.trust-anchor there must hold that authority; requestor.unsecured in the log there says more`
   }
 
   async #stranger(): Promise<Found> {

@@ -20,8 +20,6 @@ export interface RequestorTls {
   readonly key: string | Buffer
   /** Name or address that the server's certificate must have; the host connected to, without it. */
   readonly servername?: string | undefined
-  /** Newest version offered; TLS 1.3 unless given. */
-  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
 }
 
 /** For the go-ahead, and then for the handshake. */
@@ -114,7 +112,6 @@ function handshake(socket: Socket, tls: RequestorTls, host: string, seconds: num
       cert: tls.cert,
       key: tls.key,
       ...tlsVersions,
-      maxVersion: tls.maxVersion ?? tlsVersions.maxVersion,
       ciphers: tlsCiphers,
     })
     const timer = setTimeout(

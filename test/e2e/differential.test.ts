@@ -5,9 +5,9 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { BulkSelection } from '../../sidecar/requestor/bulk-client.ts'
 import { type BulkQueryWishes, BulkRequestor } from '../../sidecar/requestor/bulk-requestor.ts'
 import type { ReportedBinding } from '../../sidecar/requestor/events.ts'
+import type { BulkSelection } from '../../sidecar/requestor/selection.ts'
 import { parseAddress } from '../../sidecar/wire/address.ts'
 import type { JsonObject } from '../support/kea-config.ts'
 import { openTunnel } from '../support/namespace-tunnel.ts'
