@@ -43,8 +43,8 @@ const TICK_MS = 1_000
 /** Least time between two lines about a slow disk, and how long Kea's status tells of one. */
 const SLOW_LINE_MS = 600_000
 
-const CLOCK_BEHIND =
-  "the host's clock was set back: base-times stand still until it has caught up; if it is right now, lease-feed-resync begins anew by it"
+const CLOCK_ADVICE =
+  'base-times stand still until it has caught up; if it is right now, lease-feed-resync begins anew by it'
 
 export class FamilyRuntime {
   readonly family: Family
@@ -197,7 +197,7 @@ export class FamilyRuntime {
   #checkClock(): void {
     const { held, stepBound } = this.store.clock
     if (held > stepBound === this.#alarms.has('clock')) return
-    if (held > stepBound) this.#alarms.set('clock', CLOCK_BEHIND)
+    if (held > stepBound) this.#alarms.set('clock', `the clock of this host was set back: ${CLOCK_ADVICE}`)
     else this.#alarms.delete('clock')
     this.#report()
   }
@@ -262,6 +262,9 @@ export class FamilyRuntime {
       case 'back':
         log.feedBack({ seconds: note.seconds })
         return
+      case 'clock':
+        log.clockStepped({ reason: `the clock of Kea was moved ${note.direction} by ${note.seconds} s` })
+        return
       case 'problem':
         log.feedProblem({ reason: note.reason })
         return
@@ -296,7 +299,7 @@ export class FamilyRuntime {
       }
       case 'clock-step': {
         const { direction, seconds } = alarm.step
-        const advice = direction === 'backward' ? `; ${CLOCK_BEHIND}` : ''
+        const advice = direction === 'backward' ? `: ${CLOCK_ADVICE}` : ''
         log.clockStepped({ reason: `the clock of this host was moved ${direction} by ${seconds} s${advice}` })
         break
       }

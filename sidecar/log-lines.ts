@@ -404,7 +404,7 @@ export const logLines = {
   clockStepped: line<Reason>(
     'error',
     'clock.stepped',
-    'The clock of the host was set, by a minute or more. See that it is right; where base-times stand still, lease-feed-resync begins anew.',
+    'A clock was set, that of this host or of Kea, by a minute or more. See that it is right; where base-times stand still, lease-feed-resync begins anew.',
     (f) => f.reason,
   ),
   clockRestarted: line<{ seconds: number; horizon: number }>(

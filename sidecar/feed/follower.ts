@@ -61,6 +61,8 @@ export interface FollowerOptions {
 /** Events of batches that waited, before other work gets its turn. */
 const SLICE_EVENTS = 1_024
 const SECOND_MS = 1_000
+/** By how much Kea's clock has to be moved at once for a word about it. */
+const CLOCK_STEP_SECONDS = 60
 
 export class Follower {
   readonly #family: Family
@@ -522,7 +524,16 @@ export class Follower {
   }
 
   #hearClock(clock: number, now: number): void {
+    const before = this.#keaClock.now(now)
     const back = this.#keaClock.hear(clock, now)
+    const moved = before === undefined ? 0 : this.#keaClock.now(now)! - before
+    if (Math.abs(moved) > CLOCK_STEP_SECONDS) {
+      this.#progress.note({
+        kind: 'clock',
+        direction: moved > 0 ? 'forward' : 'backward',
+        seconds: Math.abs(moved),
+      })
+    }
     if (back > RECLAIM_GRACE_SECONDS * 1000) {
       // What was told as ended by the clock, or left out by a walk, may be in force again, and no event says so.
       this.requestWalk(`Kea's clock went back by ${Math.round(back / 1000)} s`, now)

@@ -16,6 +16,8 @@ export type FeedNote =
     }
   | { readonly kind: 'silent'; readonly seconds: number }
   | { readonly kind: 'back'; readonly seconds: number }
+  /** Kea's clock was set. */
+  | { readonly kind: 'clock'; readonly direction: 'forward' | 'backward'; readonly seconds: number }
   /** Service reduced, or a thing somebody must look at. */
   | { readonly kind: 'problem'; readonly reason: string }
   /** A step worth a line at debug level. */

@@ -7,6 +7,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { BulkRequestor } from '../../sidecar/requestor/bulk-requestor.ts'
+import { keyOf } from '../../sidecar/requestor/events.ts'
+import { parseAddress } from '../../sidecar/wire/address.ts'
 import { Kea } from '../support/kea.ts'
 import { keaRoots } from '../support/roots.ts'
 import { type Service, settle } from '../support/service.ts'
@@ -14,6 +17,7 @@ import {
   assertLoud,
   assertServed,
   assertSettled,
+  comeBack,
   hears,
   keaLines,
   load,
@@ -80,6 +84,49 @@ for (const kea of keaRoots()) {
       assertBegunAnew(service, lines)
       const saw = (type: 'terminated' | 'data-missing') => requestor.saw(type)
       assert.ok(!saw('terminated') && !saw('data-missing'), 'the connection was of use all along')
+    })
+  }
+
+  for (const family of [4, 6] as const) {
+    test(`DHCPv${family}: a sidecar started anew while Kea ${kea.kea} is down answers as before, and finds what Kea did when it is back`, {
+      skip: kea.skip,
+    }, async () => {
+      await using service = await startService(kea, family)
+      const server = service.kea(family)
+      const requestor = await service.requestor(family)
+      assertServed(await load(service, 2))
+      await assertSettled(service, requestor)
+      await requestor.close()
+      const everything = async () => {
+        const bulk = await BulkRequestor.connect(service.address(family))
+        try {
+          // On one link, so that what is known of links decides.
+          const linkAddress = parseAddress(family === 4 ? '10.1.0.1' : '2001:db8:1::1')!
+          const wishes = family === 4 ? {} : { linkAddress }
+          const { bindings, status, text } = await bulk.fetch({ by: 'all' }, wishes)
+          assert.equal(status, 'Success', text)
+          return bindings.map((binding) => `${keyOf(binding)} ${binding.state}`).sort()
+        } finally {
+          bulk.close()
+        }
+      }
+      const before = await everything()
+      assert.ok(before.length > 200, `${before.length} bindings`)
+      await server.stop()
+      await service.startSidecar()
+      assert.deepEqual(await everything(), before)
+      const applied = await service.sidecar.logged('config.applied')
+      assert.equal(applied['source'], 'store')
+      await service.sidecar.logged('feed.silent')
+      assertLoud(service.sidecar, { 'feed.silent': 1 })
+
+      await server.restart()
+      const running = load(service, 2)
+      const back = await comeBack(service, requestor)
+      assert.equal(back.wasMissing, false)
+      assertServed(await running)
+      await assertSettled(service, back.requestor)
+      assertLoud(service.sidecar, { 'feed.silent': 1, 'feed.gap': 1 })
     })
   }
 

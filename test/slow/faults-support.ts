@@ -65,13 +65,18 @@ export async function comeBack(
   const back = await waitFor(`a requestor to come back with ${since}`, () =>
     service.requestor(family, since, away.fold),
   )
-  const wasMissing = await waitFor('CatchUpComplete or DataMissing', () => {
-    if (back.saw('data-missing')) return 'yes'
-    return back.caughtUp ? 'no' : undefined
-  })
-  if (wasMissing === 'no') return { requestor: back, wasMissing: false }
+  if (await caughtUp(back)) return { requestor: back, wasMissing: false }
   await back.close()
   return { requestor: await begin(service, family), wasMissing: true }
+}
+
+/** Whether the catch-up phase is completed; DataMissing otherwise. */
+async function caughtUp(requestor: WatchingRequestor): Promise<boolean> {
+  const answer = await waitFor('CatchUpComplete or DataMissing', () => {
+    if (requestor.saw('data-missing')) return 'data-missing'
+    return requestor.caughtUp ? 'catch-up-complete' : undefined
+  })
+  return answer === 'catch-up-complete'
 }
 
 /** A requestor that knows nothing yet: a Bulk query of everything, then an Active one from the base-time of its answer. */
@@ -84,10 +89,14 @@ export async function begin(service: Service, family: Family): Promise<WatchingR
     for (const binding of bindings) {
       fold.apply({ type: 'binding', binding, baseTime: baseTime!, resumePoint: baseTime })
     }
-    return await service.requestor(family, baseTime, fold)
+    const requestor = await service.requestor(family, baseTime, fold)
+    if (await caughtUp(requestor)) return requestor
+    // History had just begun anew when the Bulk query was answered, in that very second.
+    await requestor.close()
   } finally {
     bulk.close()
   }
+  return begin(service, family)
 }
 
 /** The fold of `requestor`, and of one that begins now with a Bulk query, equal Kea's leases. */
