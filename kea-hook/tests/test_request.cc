@@ -1,6 +1,12 @@
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
 #include <random>
 
 #include "check.h"
+#include "confinement.h"
 #include "request.h"
 #include "text.h"
 
@@ -108,6 +114,17 @@ void cleansText() {
     CHECK(cleanText("ab\xc3\xbc", 3) == "ab");  // never half a character
 }
 
+void namesTheProfileThatRefuses() {
+    const std::string path = "confinement-" + std::to_string(::getpid());
+    std::ofstream(path) << "kea-dhcp4 (enforce)\n";
+    CHECK(confinementHint(EACCES, path).find("'kea-dhcp4'") != std::string::npos);
+    CHECK(confinementHint(ENOENT, path).empty());
+    std::ofstream(path) << "unconfined\n";
+    CHECK(confinementHint(EACCES, path).empty());
+    std::remove(path.c_str());
+    CHECK(confinementHint(EACCES, path).empty());
+}
+
 }  // namespace
 
 int main() {
@@ -117,5 +134,6 @@ int main() {
         {"keeps a bounded number of problems of a report", keepsABoundedNumberOfProblems},
         {"survives any octets", survivesAnyOctets},
         {"cleans text of peers for the log", cleansText},
+        {"names AppArmor's profile where it refuses", namesTheProfileThatRefuses},
     });
 }

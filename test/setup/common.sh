@@ -86,7 +86,10 @@ missing_packages() {
 
 # What the build needs, and what the roots and the test network need beside it.
 build_packages=(g++ make cmake libzmq3-dev libprotozero-dev)
-laboratory_packages=(debootstrap debian-archive-keyring ca-certificates iproute2 mount openssl libfaketime)
+laboratory_packages=(debootstrap debian-archive-keyring ca-certificates iproute2 mount openssl libfaketime apparmor)
+# For the slow tests: the hook's fuzzers.
+fuzz_packages=(clang libclang-rt-dev)
+with_fuzzers=''
 
 apt_install() {
   apt-get update || echo "apt-get update failed; trying with the package lists that are here"
@@ -181,7 +184,7 @@ prepare_laboratory() {
   else
     fail "This machine cannot host the test Keas: $cannot_host."
   fi
-  system_packages "${build_packages[@]}" ${hosts_roots:+"${laboratory_packages[@]}"}
+  system_packages "${build_packages[@]}" ${hosts_roots:+"${laboratory_packages[@]}"} ${with_fuzzers:+"${fuzz_packages[@]}"}
   lock "$project/build/setup.lock"
   npm_packages
   build_typescript

@@ -26,7 +26,9 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-with_databases=$all  # for test/slow
+# for test/slow
+with_databases=$all
+with_fuzzers=$all
 prepare_laboratory "$allow_missing"
 
 if [ -z "$only" ]; then

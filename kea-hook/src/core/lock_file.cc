@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "confinement.h"
 #include "feed.h"
 
 namespace lease_feed {
@@ -37,7 +38,7 @@ LockFile::LockFile(const std::string& path) : path_(path) {
             if (error == ENOENT) {
                 throw FeedError("feed directory '" + directory + "' does not exist");
             }
-            throw FeedError("cannot open feed lock file '" + path + "': " + reason(error));
+            throw FeedError("cannot open feed lock file '" + path + "': " + reason(error) + confinementHint(error));
         }
         if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
             const int error = errno;

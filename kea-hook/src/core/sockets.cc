@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "confinement.h"
 #include "log_ids.h"
 
 namespace lease_feed {
@@ -165,7 +166,7 @@ void Sockets::prepare(Bound& bound, int type) {
 void Sockets::bind(Bound& bound) {
     if (zmq_bind(bound.socket.get(), bound.address.c_str()) != 0) {
         throw FeedError("cannot bind the feed's " + std::string(bound.name) + " socket to '" + bound.address +
-                        "': " + zmqReason());
+                        "': " + zmqReason() + confinementHint(zmq_errno()));
     }
     bound.listening = true;
     bound.full = bound.lost = false;
