@@ -2,18 +2,15 @@
 //
 // handle(input, moment) returns what to do, in order; deadline() is the one timer to keep. What goes in and comes out is
 // described in session-io.ts, the phases in phases.ts, what is family in a Dialect.
-import type { ChangeNumber, LogicalSeconds } from '../binding.ts'
 import { Framer } from '../wire/framing.ts'
 import { WireError } from '../wire/wire-error.ts'
-import { ActiveCursor } from './active-query.ts'
-import { BulkQueries } from './bulk-queries.ts'
-import type { Dialect, Outcome, ReplyContext } from './dialect.ts'
+import { type ActiveHost, ActiveRun } from './active-run.ts'
+import { type BulkHost, BulkQueries } from './bulk-queries.ts'
+import type { Dialect } from './dialect.ts'
 import { accepted, harmless, type Phase } from './phases.ts'
 import type { ActiveQuery, Asker, BulkQuery, QueryKind, Refusal } from './query.ts'
-import { scopeOf, viewOf } from './selection.ts'
 import type {
   Action,
-  ChangeBatch,
   CloseReason,
   Input,
   Moment,
@@ -32,17 +29,8 @@ type State =
   | { readonly phase: 'securing'; readonly until: number }
   | { readonly phase: 'refused'; readonly until: number }
   | { readonly phase: 'bulk'; readonly secure: boolean }
-  | { readonly phase: 'opening'; readonly run: Run }
-  | { readonly phase: 'active'; readonly run: Run; readonly cursor: ActiveCursor }
+  | { readonly phase: 'active'; readonly run: ActiveRun }
   | { readonly phase: 'closed' }
-
-/** An active query under way: what its messages are made from, and how many there were. */
-interface Run extends ReplyContext {
-  readonly query: ActiveQuery
-  first: boolean
-  told: Set<ChangeNumber>
-  messages: number
-}
 
 export class Session {
   readonly #dialect: Dialect
@@ -51,6 +39,8 @@ export class Session {
   #framer: Framer
   #state: State
   #actions: Action[] = []
+  /** What queries make the session do. */
+  readonly #host: ActiveHost & BulkHost
   readonly #bulk: BulkQueries
   /** A message that has to wait until the Bulk queries are done. */
   #parked: Uint8Array | undefined
@@ -60,13 +50,6 @@ export class Session {
   #requestorEnded = false
   #refusals = 0
 
-  /** A `read` is under way. */
-  #reading = false
-  /** The index may hold more than the cursor has passed. */
-  #behind = false
-  /** A keepalive is due; the read under way shows whether there is something better to send. */
-  #keepaliveDue = false
-  #lastSent: number
   /** When messages began to wait for the requestor, or last moved; undefined = the connection takes more. */
   #blockedSince: number | undefined
 
@@ -75,20 +58,20 @@ export class Session {
     this.#settings = settings
     this.#rights = settings.rights
     this.#framer = new Framer(settings.limits.maxMessage)
-    this.#lastSent = moment.mono
     this.#state = this.#expecting(moment, false)
-    this.#bulk = new BulkQueries(dialect, settings, {
+    this.#host = {
+      blocked: () => this.#blockedSince !== undefined,
       send: (message, moment) => this.#send(message, moment),
       act: (action) => this.#actions.push(action),
       note: (note) => this.#note(note),
       xidText: (xid) => this.#xidText(xid),
-    })
+    }
+    this.#bulk = new BulkQueries(dialect, settings, this.#host)
   }
 
   get phase(): Phase {
     const state = this.#state
-    if (state.phase !== 'active') return state.phase
-    return state.cursor.catchingUp ? 'catching-up' : 'live'
+    return state.phase === 'active' ? state.run.phase : state.phase
   }
 
   /** When `deadline` is due, on the monotonic clock in milliseconds; undefined = nothing is waited for. */
@@ -105,11 +88,10 @@ export class Session {
         return this.#blockedSince === undefined
           ? undefined
           : this.#blockedSince + 1000 * this.#settings.limits.dataSeconds
-      case 'opening':
       case 'active':
-        if (this.#blockedSince !== undefined)
-          return this.#blockedSince + 1000 * this.#settings.limits.activeSendSeconds
-        return state.phase === 'opening' || this.#keepaliveDue ? undefined : this.#keepaliveAt()
+        return this.#blockedSince === undefined
+          ? state.run.keepaliveAt
+          : this.#blockedSince + 1000 * this.#settings.limits.activeSendSeconds
     }
   }
 
@@ -134,10 +116,10 @@ export class Session {
         this.#state = this.#expecting(moment, true)
         break
       case 'opened':
-        this.#onOpened(input, moment)
+        this.#active.onOpened(input, moment)
         break
       case 'batch':
-        this.#onBatch(input.batch, moment)
+        this.#endIf(this.#active.onBatch(input.batch, moment), moment)
         break
       case 'scan-opened':
         this.#bulk.onOpened(input.scan, input.horizon, moment)
@@ -145,25 +127,19 @@ export class Session {
       case 'scan-refused':
         this.#bulk.onRefused(input.scan, input.text, moment)
         break
-      case 'slice': {
-        const cut = this.#bulk.onSlice(input.scan, input.slice, moment)
-        if (cut !== undefined) {
-          this.#terminate(cut, moment)
-          this.#close('terminated', cut)
-        }
+      case 'slice':
+        this.#endIf(this.#bulk.onSlice(input.scan, input.slice, moment), moment)
         break
-      }
       case 'index-grew':
-        this.#behind = true
-        this.#readOn()
+        if (this.#state.phase === 'active') this.#state.run.indexGrew()
         break
       case 'writable':
         this.#blockedSince = undefined
-        this.#readOn()
+        if (this.#state.phase === 'active') this.#state.run.readOn()
         break
       case 'progress':
         if (this.#blockedSince !== undefined) this.#blockedSince = moment.mono
-        this.#lagsTooFar(moment)
+        if (this.#state.phase === 'active') this.#endIf(this.#state.run.lagsTooFar(moment), moment)
         break
       case 'deadline':
         this.#onDeadline(moment)
@@ -172,8 +148,7 @@ export class Session {
         this.#onEnded()
         break
       case 'terminate':
-        this.#terminate(input.text, moment)
-        this.#close('terminated', input.text)
+        this.#endIf(input.text, moment)
         break
       default:
         assertNever(input)
@@ -234,7 +209,6 @@ export class Session {
       case 'bulk':
         // A requestor that does not take its answers is not asked what else it wants.
         return this.#blockedSince === undefined && !this.#full()
-      case 'opening':
       case 'active':
         return true
       default:
@@ -414,121 +388,20 @@ export class Session {
       this.#refuse('active', query, { status: 'notAllowed', text: 'not allowed to this requestor' }, moment)
       return
     }
-    const { service, limits } = this.#settings
-    const inScope = scopeOf(this.#dialect, this.#rights)
-    const run: Run = {
-      query,
-      service,
-      limits,
-      rights: this.#rights,
-      inScope,
-      shows: query.selects === undefined ? inScope : (data) => inScope(data) && query.selects!(data),
-      view: viewOf(query, this.#rights),
-      first: true,
-      told: new Set(),
-      messages: 0,
-    }
-    this.#state = { phase: 'opening', run }
-    this.#note({ event: 'query-started', xid: this.#xidText(query.xid), since: query.since })
-    this.#actions.push({ type: 'open', since: query.since })
+    const run = new ActiveRun(this.#dialect, this.#settings, this.#rights, query, this.#host, moment)
+    this.#state = { phase: 'active', run }
   }
 
-  #onOpened({ after, newest, complete }: Extract<Input, { type: 'opened' }>, moment: Moment): void {
-    if (this.#state.phase !== 'opening') return
-    const { run } = this.#state
-    const { since } = run.query
-    this.#lastSent = moment.mono
-    if (since === undefined) {
-      this.#follow(run, new ActiveCursor(newest, undefined, moment.now))
-      this.#tell(run, 'accepted', '', moment.now, moment)
-    } else if (!complete || since > moment.now + this.#settings.limits.futureSeconds) {
-      // A start time ahead of L is of another server or another life of this one: nothing is known about it.
-      const reason = complete
-        ? 'the start time lies in the future'
-        : 'the history does not reach back to the start time'
-      this.#follow(run, new ActiveCursor(newest, undefined, moment.now))
-      this.#dataMissing(run, reason, moment.now, moment)
-    } else {
-      const cursor = new ActiveCursor(after, newest, moment.now, since)
-      this.#follow(run, cursor)
-      if (after < newest) this.#behind = true
-      else this.#tellBatch(run, cursor, nothingNewer(after), moment)
-    }
-    this.#readOn()
+  get #active(): ActiveRun {
+    if (this.#state.phase !== 'active') throw new Error(`no active query in phase ${this.#state.phase}`)
+    return this.#state.run
   }
 
-  #follow(run: Run, cursor: ActiveCursor): void {
-    this.#state = { phase: 'active', run, cursor }
-  }
-
-  #onBatch(batch: ChangeBatch, moment: Moment): void {
-    if (this.#state.phase !== 'active') return
-    if (!this.#reading) throw new Error('a batch that was not asked for')
-    const { run, cursor } = this.#state
-    const keepaliveDue = this.#keepaliveDue
-    this.#reading = false
-    this.#keepaliveDue = false
-    this.#behind = !batch.atEnd
-    if (batch.overtaken) {
-      if (!this.#overtaken(run, cursor, batch, moment)) return
-    } else {
-      const sent = run.messages
-      this.#tellBatch(run, cursor, batch, moment)
-      // The answer is due at once, though nothing of this batch is for this requestor (RFC 7653 section 6.2.3).
-      if (run.first) this.#tell(run, 'accepted', '', cursor.baseTime(moment.now, batch.atEnd), moment)
-      if (keepaliveDue && run.messages === sent)
-        this.#tell(run, 'keepalive', '', cursor.baseTime(moment.now, batch.atEnd), moment)
-    }
-    if (!this.#lagsTooFar(moment)) this.#readOn()
-  }
-
-  /** A requestor that takes less than what changes is ended: it comes back where it was, or fills the gap with Bulk. */
-  #lagsTooFar(moment: Moment): boolean {
-    const { activeLagSeconds } = this.#settings.limits
-    if (this.#state.phase !== 'active' || !this.#behind || activeLagSeconds === 0) return false
-    const lag = this.#state.cursor.lag(moment.now)
-    if (lag <= activeLagSeconds) return false
-    const text = `it lags ${lag} s behind the changes, over the ${activeLagSeconds} s allowed`
-    this.#terminate(text, moment)
-    this.#close('terminated', text)
-    return true
-  }
-
-  #tellBatch(run: Run, cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): void {
-    run.told.clear()
-    for (const step of cursor.advance(batch, moment.now)) {
-      if (step.kind === 'caught-up') {
-        this.#note({ event: 'caught-up', xid: this.#xidText(run.query.xid), messages: run.messages })
-        this.#tell(run, 'catchUpComplete', '', step.baseTime, moment)
-      } else {
-        const messages = this.#dialect.change(run, step.change, step.baseTime, moment)
-        for (const message of messages) this.#sendReply(run, message, moment)
-        // Who goes by addresses takes this one for free now, so its present holder has to be told of behind this, even if
-        // it was told of before as a companion.
-        if (step.change.kind === 'departure' && step.change.current !== undefined && messages.length > 0)
-          run.told.delete(step.change.current.changeNumber)
-      }
-    }
-  }
-
-  /** Pruning took away what had not been sent: RFC 7724 and RFC 7653 have a word for that in the catch-up phase only. */
-  #overtaken(run: Run, cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): boolean {
-    const reason = 'the history was pruned before it could be sent'
-    if (cursor.catchingUp) {
-      cursor.skipTo(batch.newest, moment.now)
-      this.#behind = false
-      this.#dataMissing(run, reason, moment.now, moment)
-      return true
-    }
-    // It comes back with its last base-time, and is told DataMissing then.
+  /** Ends the connection with what is under way, for this reason if there is one. */
+  #endIf(reason: string | undefined, moment: Moment): void {
+    if (reason === undefined) return
     this.#terminate(reason, moment)
     this.#close('terminated', reason)
-    return false
-  }
-
-  #dataMissing(run: Run, reason: string, baseTime: LogicalSeconds, moment: Moment): void {
-    this.#note({ event: 'data-missing', xid: this.#xidText(run.query.xid), reason })
-    this.#tell(run, 'dataMissing', '', baseTime, moment)
   }
 
   /**
@@ -538,34 +411,10 @@ export class Session {
   #terminate(text: string, moment: Moment): void {
     const state = this.#state
     if (state.phase === 'bulk') this.#bulk.terminate(text, moment)
-    if (state.phase !== 'opening' && state.phase !== 'active') return
-    const { run } = state
-    this.#note({
-      event: 'query-terminated',
-      xid: this.#xidText(run.query.xid),
-      query: 'active',
-      status: 'queryTerminated',
-      reason: text,
-    })
-    const baseTime = state.phase === 'active' ? state.cursor.baseTime(moment.now) : moment.now
-    this.#tell(run, 'queryTerminated', text, baseTime, moment)
+    if (state.phase === 'active') state.run.terminate(text, moment)
   }
 
-  // ---- reading on, and time
-
-  #readOn(): void {
-    if (this.#behind && this.#blockedSince === undefined) this.#read()
-  }
-
-  #read(): void {
-    if (this.#state.phase !== 'active' || this.#reading) return
-    this.#reading = true
-    this.#actions.push({
-      type: 'read',
-      after: this.#state.cursor.after,
-      limit: this.#settings.limits.batchChanges,
-    })
-  }
+  // ---- time
 
   #onDeadline(moment: Moment): void {
     const due = this.deadline()
@@ -584,24 +433,13 @@ export class Session {
       case 'bulk':
         this.#close('blocked', `nothing could be sent for ${limits.dataSeconds} s`, true)
         return
-      case 'opening':
       case 'active':
-        if (this.#blockedSince !== undefined) {
-          this.#close('blocked', `nothing could be sent for ${limits.activeSendSeconds} s`, true)
-          return
-        }
-        // Whether the connection is idle shows in the index itself: only what has been read to its end can be vouched for.
-        this.#keepaliveDue = true
-        this.#read()
+        if (this.#blockedSince === undefined) this.#state.run.keepalive()
+        else this.#close('blocked', `nothing could be sent for ${limits.activeSendSeconds} s`, true)
         return
       case 'closed':
         return
     }
-  }
-
-  #keepaliveAt(): number {
-    const seconds = this.#rights.keepaliveSeconds || this.#settings.limits.activeIdleSeconds
-    return this.#lastSent + 1000 * seconds
   }
 
   #expecting(moment: Moment, secure: boolean): Extract<State, { phase: 'expecting' }> {
@@ -619,19 +457,7 @@ export class Session {
 
   // ---- actions
 
-  #tell(run: Run, outcome: Outcome, text: string, baseTime: LogicalSeconds, moment: Moment): void {
-    for (const message of this.#dialect.outcome(run, outcome, text, baseTime, moment))
-      this.#sendReply(run, message, moment)
-  }
-
-  #sendReply(run: Run, message: Uint8Array, moment: Moment): void {
-    run.first = false
-    run.messages++
-    this.#send(message, moment)
-  }
-
   #send(message: Uint8Array, moment: Moment): void {
-    this.#lastSent = moment.mono
     this.#blockedSince ??= moment.mono
     this.#actions.push({ type: 'send', message })
   }
@@ -654,10 +480,6 @@ export class Session {
   #xidText(xid: number): string {
     return xid.toString(16).padStart(this.#dialect.family === 4 ? 8 : 6, '0')
   }
-}
-
-function nothingNewer(newest: ChangeNumber): ChangeBatch {
-  return { changes: [], through: newest, newest, atEnd: true, overtaken: false }
 }
 
 function assertNever(value: never): never {

@@ -1,0 +1,238 @@
+// The active query of a connection: from `open` over the catch-up phase to following the index, its keepalives, and how it
+// ends. When messages may be sent, and what else happens on the connection, is the session's business.
+import type { ChangeNumber, LogicalSeconds } from '../binding.ts'
+import { ActiveCursor } from './active-query.ts'
+import type { Dialect, Outcome, ReplyContext } from './dialect.ts'
+import type { ActiveQuery } from './query.ts'
+import { scopeOf, viewOf } from './selection.ts'
+import type {
+  Action,
+  ChangeBatch,
+  Input,
+  Moment,
+  Rights,
+  SessionNote,
+  SessionSettings,
+} from './session-io.ts'
+
+/** What the query makes the session do. */
+export interface ActiveHost {
+  /** Messages wait for the requestor: nothing is read on. */
+  blocked(): boolean
+  send(message: Uint8Array, moment: Moment): void
+  act(action: Action): void
+  note(note: SessionNote): void
+  xidText(xid: number): string
+}
+
+/** What the messages are made from, and how many there were. */
+interface Reply extends ReplyContext {
+  readonly query: ActiveQuery
+  first: boolean
+  told: Set<ChangeNumber>
+  messages: number
+}
+
+export class ActiveRun {
+  readonly #dialect: Dialect
+  readonly #settings: SessionSettings
+  readonly #host: ActiveHost
+  readonly #reply: Reply
+  /** Undefined: where the query begins is being looked up. */
+  #cursor: ActiveCursor | undefined
+  /** A `read` is under way. */
+  #reading = false
+  /** The index may hold more than the cursor has passed. */
+  #behind = false
+  /** A keepalive is due; the read under way shows whether there is something better to send. */
+  #keepaliveDue = false
+  #lastSent: number
+
+  constructor(
+    dialect: Dialect,
+    settings: SessionSettings,
+    rights: Rights,
+    query: ActiveQuery,
+    host: ActiveHost,
+    moment: Moment,
+  ) {
+    const { service, limits } = settings
+    const inScope = scopeOf(dialect, rights)
+    this.#dialect = dialect
+    this.#settings = settings
+    this.#host = host
+    this.#lastSent = moment.mono
+    this.#reply = {
+      query,
+      service,
+      limits,
+      rights,
+      inScope,
+      shows: query.selects === undefined ? inScope : (data) => inScope(data) && query.selects!(data),
+      view: viewOf(query, rights),
+      first: true,
+      told: new Set(),
+      messages: 0,
+    }
+    host.note({ event: 'query-started', xid: host.xidText(query.xid), since: query.since })
+    host.act({ type: 'open', since: query.since })
+  }
+
+  get phase(): 'opening' | 'catching-up' | 'live' {
+    if (this.#cursor === undefined) return 'opening'
+    return this.#cursor.catchingUp ? 'catching-up' : 'live'
+  }
+
+  /** When a keepalive is due, on the monotonic clock in milliseconds; undefined = none is waited for. */
+  get keepaliveAt(): number | undefined {
+    if (this.#cursor === undefined || this.#keepaliveDue) return undefined
+    const seconds = this.#reply.rights.keepaliveSeconds || this.#settings.limits.activeIdleSeconds
+    return this.#lastSent + 1000 * seconds
+  }
+
+  /** Whether the connection is idle shows in the index itself: only what has been read to its end can be vouched for. */
+  keepalive(): void {
+    this.#keepaliveDue = true
+    this.#read()
+  }
+
+  indexGrew(): void {
+    this.#behind = true
+    this.readOn()
+  }
+
+  readOn(): void {
+    if (this.#behind && !this.#host.blocked()) this.#read()
+  }
+
+  onOpened({ after, newest, complete }: Extract<Input, { type: 'opened' }>, moment: Moment): void {
+    const { since } = this.#reply.query
+    this.#lastSent = moment.mono
+    if (since === undefined) {
+      this.#cursor = new ActiveCursor(newest, undefined, moment.now)
+      this.#tell('accepted', '', moment.now, moment)
+    } else if (!complete || since > moment.now + this.#settings.limits.futureSeconds) {
+      // A start time ahead of L is of another server or another life of this one: nothing is known about it.
+      const reason = complete
+        ? 'the start time lies in the future'
+        : 'the history does not reach back to the start time'
+      this.#cursor = new ActiveCursor(newest, undefined, moment.now)
+      this.#dataMissing(reason, moment.now, moment)
+    } else {
+      const cursor = new ActiveCursor(after, newest, moment.now, since)
+      this.#cursor = cursor
+      if (after < newest) this.#behind = true
+      else this.#tellBatch(cursor, nothingNewer(after), moment)
+    }
+    this.readOn()
+  }
+
+  /** @returns why the query has to be ended, if it has */
+  onBatch(batch: ChangeBatch, moment: Moment): string | undefined {
+    const cursor = this.#cursor
+    if (cursor === undefined || !this.#reading) throw new Error('a batch that was not asked for')
+    const keepaliveDue = this.#keepaliveDue
+    this.#reading = false
+    this.#keepaliveDue = false
+    this.#behind = !batch.atEnd
+    if (batch.overtaken) {
+      const cut = this.#overtaken(cursor, batch, moment)
+      if (cut !== undefined) return cut
+    } else {
+      const sent = this.#reply.messages
+      this.#tellBatch(cursor, batch, moment)
+      // The answer is due at once, though nothing of this batch is for this requestor (RFC 7653 section 6.2.3).
+      if (this.#reply.first) this.#tell('accepted', '', cursor.baseTime(moment.now, batch.atEnd), moment)
+      if (keepaliveDue && this.#reply.messages === sent)
+        this.#tell('keepalive', '', cursor.baseTime(moment.now, batch.atEnd), moment)
+    }
+    const lags = this.lagsTooFar(moment)
+    if (lags === undefined) this.readOn()
+    return lags
+  }
+
+  /**
+   * Why a requestor that takes less than what changes has to be ended, if it has: it comes back where it was, or fills the gap
+   * with Bulk.
+   */
+  lagsTooFar(moment: Moment): string | undefined {
+    const { activeLagSeconds } = this.#settings.limits
+    if (this.#cursor === undefined || !this.#behind || activeLagSeconds === 0) return undefined
+    const lag = this.#cursor.lag(moment.now)
+    if (lag <= activeLagSeconds) return undefined
+    return `it lags ${lag} s behind the changes, over the ${activeLagSeconds} s allowed`
+  }
+
+  /** Tells the requestor that the query ends, and from when on to ask again (RFC 7724 section 8.4, RFC 7653 section 9.5). */
+  terminate(text: string, moment: Moment): void {
+    this.#host.note({
+      event: 'query-terminated',
+      xid: this.#host.xidText(this.#reply.query.xid),
+      query: 'active',
+      status: 'queryTerminated',
+      reason: text,
+    })
+    const baseTime = this.#cursor?.baseTime(moment.now) ?? moment.now
+    this.#tell('queryTerminated', text, baseTime, moment)
+  }
+
+  #read(): void {
+    if (this.#cursor === undefined || this.#reading) return
+    this.#reading = true
+    const { batchChanges } = this.#settings.limits
+    this.#host.act({ type: 'read', after: this.#cursor.after, limit: batchChanges })
+  }
+
+  #tellBatch(cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): void {
+    const reply = this.#reply
+    reply.told.clear()
+    for (const step of cursor.advance(batch, moment.now)) {
+      if (step.kind === 'caught-up') {
+        const xid = this.#host.xidText(reply.query.xid)
+        this.#host.note({ event: 'caught-up', xid, messages: reply.messages })
+        this.#tell('catchUpComplete', '', step.baseTime, moment)
+      } else {
+        const messages = this.#dialect.change(reply, step.change, step.baseTime, moment)
+        for (const message of messages) this.#send(message, moment)
+        // Who goes by addresses takes this one for free now, so its present holder has to be told of behind this, even if
+        // it was told of before as a companion.
+        if (step.change.kind === 'departure' && step.change.current !== undefined && messages.length > 0)
+          reply.told.delete(step.change.current.changeNumber)
+      }
+    }
+  }
+
+  /**
+   * Pruning took away what had not been sent: RFC 7724 and RFC 7653 have a word for that in the catch-up phase only. Behind it
+   * the requestor is ended, comes back with its last base-time, and is told DataMissing then.
+   */
+  #overtaken(cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): string | undefined {
+    const reason = 'the history was pruned before it could be sent'
+    if (!cursor.catchingUp) return reason
+    cursor.skipTo(batch.newest, moment.now)
+    this.#behind = false
+    this.#dataMissing(reason, moment.now, moment)
+    return undefined
+  }
+
+  #dataMissing(reason: string, baseTime: LogicalSeconds, moment: Moment): void {
+    this.#host.note({ event: 'data-missing', xid: this.#host.xidText(this.#reply.query.xid), reason })
+    this.#tell('dataMissing', '', baseTime, moment)
+  }
+
+  #tell(outcome: Outcome, text: string, baseTime: LogicalSeconds, moment: Moment): void {
+    for (const message of this.#dialect.outcome(this.#reply, outcome, text, baseTime, moment))
+      this.#send(message, moment)
+  }
+
+  #send(message: Uint8Array, moment: Moment): void {
+    this.#reply.first = false
+    this.#reply.messages++
+    this.#lastSent = moment.mono
+    this.#host.send(message, moment)
+  }
+}
+
+function nothingNewer(newest: ChangeNumber): ChangeBatch {
+  return { changes: [], through: newest, newest, atEnd: true, overtaken: false }
+}
