@@ -291,6 +291,40 @@ test('an address that cannot be listened on is a problem, and tried again', asyn
   assert.equal(service.logged('listener.failed').length, 1)
 })
 
+test('relay data that is sent unasked from now on widens the view: older start times get DataMissing', async () => {
+  await using service = new TestService(4).walked().configure({ requesters: [{ address: '127.0.0.1' }] })
+  const requestor = await service.connect({ since: service.now })
+  await requestor.until((event) => event.type === 'catch-up-complete')
+  service.now += 10
+  service.configure({ requesters: [{ address: '127.0.0.1', 'relay-data-always': true }] })
+  await requestor.until((event) => event.type === 'terminated')
+  const again = await service.connect({ since: requestor.resumePoint })
+  await again.until((event) => event.type === 'data-missing')
+})
+
+test('a requestor that lags too far is ended with a line, and comes back where it was', async () => {
+  await using service = new TestService(4)
+    .walked()
+    .configure({ advanced: { 'active-query-enabled': true, 'active-query-max-lag': 60 } })
+  const count = 20_000
+  const requestor = await service.connect({ since: service.now })
+  const fold = new FoldedBindings()
+  await requestor.until((event) => event.type === 'catch-up-complete', fold)
+  // A hundred slices: when the first is there, most are not.
+  for (let i = 0; i < count; i++) service.put(`10.0.${i >> 8}.${i & 255}`)
+  await requestor.until((event) => event.type === 'binding', fold)
+  service.now += 61
+  service.put('192.0.2.1')
+  const event = await requestor.until(({ type }) => type === 'terminated', fold)
+  assert.ok(event.type === 'terminated' && event.status === 'QueryTerminated')
+  assert.ok(fold.told < count)
+  const line = service.logged('query.terminated').at(-1)
+  assert.match(String(line?.['reason']), /lags 61 s behind the changes, over the 60 s allowed/)
+  const again = await service.connect({ since: requestor.resumePoint })
+  await again.until(({ type }) => type === 'catch-up-complete', fold)
+  assert.equal(fold.active.size, count + 1)
+})
+
 test('a silent feed ends Active queries and refuses new ones until it is back', async () => {
   await using service = new TestService(4)
     .walked()
