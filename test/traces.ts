@@ -268,7 +268,10 @@ export const dataLoss: readonly Trace[] = [
     wrong:
       'A page or reply of another epoch or walk is applied: rows that are gone come back, and are marked as met.',
     shownBy: {
-      [walk]: ['ignores pages of another walk, another epoch, and repeated ones'],
+      [walk]: [
+        'ignores pages of another walk, another epoch, and repeated ones',
+        'takes no page that says another epoch, though it answers the very question',
+      ],
       [replay]: [
         'that end bring a walk, and late messages of the old one change nothing',
         'are followed even when their time is before that of the last one',
@@ -301,6 +304,7 @@ export const dataLoss: readonly Trace[] = [
       [damage]: [
         'files harmed at random are refused, opened right, or known to be of an earlier moment',
         'a database that has lost its last life is no cleanly stopped one, and the operator hears of it',
+        'a store that LevelDB dies of is refused in one sentence by the next start, and rebuilt when asked',
       ],
       [opening]: [
         'a process killed at any moment leaves an earlier moment: what it had flushed, and nothing half',

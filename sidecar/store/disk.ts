@@ -166,7 +166,7 @@ export class Disk {
       this.#closing = 'clean'
       await this.flush()
       // Twice, so that a database which has lost its end is not taken for one that was stopped at an earlier moment.
-      await this.#level.writeNote(String(this.#committed.serial))
+      await this.#level.writeNote(`stopped ${this.#committed.serial}`)
     } finally {
       this.#closing = 'gone'
       clearTimeout(this.#scheduled)

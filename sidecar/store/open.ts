@@ -16,6 +16,7 @@ import { Disk, NEVER_FOLLOWED } from './disk.ts'
 import { classicLevel, type Level } from './level.ts'
 import { load } from './load.ts'
 import { Memory } from './memory.ts'
+import { diesOf } from './probe.ts'
 import type { StoreState } from './record.ts'
 import type { Retention } from './retention.ts'
 import type {
@@ -112,11 +113,17 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     retention: options.retention,
     onPrunedByCount: () => alarm({ kind: 'pruned-by-count' }),
   })
-  if (options.rebuild === true) await level.restart()
-  else await level.open()
+  const note = await level.readNote()
+  const stoppedAt = Number(note?.split(' ')[1])
+  if (options.rebuild !== true && options.level === undefined && note?.startsWith('opening')) {
+    const reason = await diesOf(path)
+    if (reason !== undefined) throw new SidecarError('ALQ_STORE_DAMAGED', { path, reason })
+  }
+  await level.writeNote(`opening ${stoppedAt}`).catch(cannotOpen(path))
   try {
+    if (options.rebuild === true) await level.restart()
+    else await level.open()
     const { state, blobs, timeLine, differs } = await load(level, path, family, memory)
-    const stoppedAt = Number(await level.readNote())
     if (state !== undefined && stoppedAt > state.serial) alarm({ kind: 'older-than-stop', path })
     const wasClean = state?.clean === true && stoppedAt === state.serial
     const sameBoot = state !== undefined && bootId !== '' && state.bootId === bootId
@@ -180,6 +187,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     return store
   } catch (error) {
     await level.close()
+    await level.writeNote(note ?? '').catch(() => {}) // Told in a sentence: nobody died of it.
     throw error
   }
 }

@@ -96,6 +96,18 @@ describe('a walk', () => {
     assert.equal(driver.store.position.walkPending, false)
   })
 
+  it('takes no page that says another epoch, though it answers the very question', () => {
+    const driver = new Driver()
+    driver.hook.writeSilently(leaseRow(ipv4(1), 1))
+    driver.answer() // Hello
+    while (driver.requests[0]?.body.kind !== 'page') driver.answer()
+    driver.answer((reply) => ({ ...reply, epoch: 'e'.repeat(32) }))
+    assert.equal(driver.store.get(ipv4(1)), undefined)
+    assert.equal(driver.requests.at(-1)?.body.kind, 'hello', 'who is there now is asked')
+    driver.settle()
+    assert.equal(stateOf(driver, 1), BindingState.active)
+  })
+
   it('takes the relay data of a row that was written again in the very second in which events were lost', () => {
     const driver = new Driver()
     driver.hook.extendedInfo = true
