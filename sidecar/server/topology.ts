@@ -25,6 +25,10 @@ export type Ranges4 = Uint32Array
 export interface Topology {
   readonly linkOf: LinkOf
   readonly timers: NonNullable<Service['timers']>
+  /**
+   * Subnets of all links that could contain this address (RFC 5460 section 7.2): it lies in a subnet of theirs, or is that
+   * of a relay of theirs, which may be one for several links.
+   */
   readonly subnetsOfLink: (linkAddress: Uint8Array) => readonly number[]
   readonly isOnLink: NonNullable<Service['isOnLink']>
   /** DHCPv4: the addresses of all pools and reservations, none twice. */
@@ -45,14 +49,17 @@ export function topologyOf(subnets: readonly LinkSubnet[], reserved: Uint8Array 
       return subnet && { renew: subnet.renewTimer, rebind: subnet.rebindTimer }
     },
     subnetsOfLink(linkAddress) {
-      const on = subnets.find(
-        ({ prefix, prefixLength, relayAddresses }) =>
-          prefixContains({ address: prefix, length: prefixLength }, linkAddress) ||
-          relayAddresses.some((address) => sameOctets(address, linkAddress)),
+      const links = new Set(
+        subnets
+          .filter(
+            ({ prefix, prefixLength, relayAddresses }) =>
+              prefixContains({ address: prefix, length: prefixLength }, linkAddress) ||
+              relayAddresses.some((address) => sameOctets(address, linkAddress)),
+          )
+          .map(({ id }) => linkOf(id)),
       )
-      if (on === undefined) return []
-      const link = linkOf(on.id)
-      return subnets.filter((subnet) => linkOf(subnet.id) === link).map((subnet) => subnet.id)
+      if (links.size === 0) return []
+      return subnets.filter(({ id }) => links.has(linkOf(id))).map(({ id }) => id)
     },
     isOnLink: (address) =>
       subnets.some(

@@ -78,6 +78,26 @@ describe('the configured addresses', () => {
   })
 })
 
+describe('a link-address', () => {
+  const relay = '2001:db8:ff::1'
+  const { subnetsOfLink } = topologyOf([
+    subnet('2001:db8:1::', 64, { id: 1, sharedNetwork: 'street', relayAddresses: [address(relay)] }),
+    subnet('2001:db8:2::', 64, { id: 2, sharedNetwork: 'street' }),
+    subnet('2001:db8:3::', 64, { id: 3, relayAddresses: [address(relay), address('2001:db8:1::2')] }),
+    subnet('2001:db8::', 32, { id: 4 }),
+  ])
+
+  const cases: [string, string, number[]][] = [
+    ['in a subnet stands for its shared network, and for a wider subnet', '2001:db8:2::1', [1, 2, 4]],
+    ['of a relay of several links stands for all of them', relay, [1, 2, 3, 4]],
+    ["in one subnet and of another one's relay stands for both", '2001:db8:1::2', [1, 2, 3, 4]],
+    ['of nowhere stands for none', '2001:db9::1', []],
+  ]
+  for (const [what, text, subnets] of cases)
+    it(`${what} (RFC 5460 section 7.2: "links that could contain that address")`, () =>
+      assert.deepEqual(subnetsOfLink(address(text)), subnets))
+})
+
 describe('a reserved prefix', () => {
   it('is on a link, from its first address to its last (RFC 5007 section 4.4.1)', () => {
     const prefixes = [
