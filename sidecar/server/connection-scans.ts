@@ -37,18 +37,16 @@ export class ConnectionScans {
 
   open(scan: number, query: ScanQuery): void {
     this.#scans.set(scan, undefined)
+    this.#begin(scan, query)
+  }
+
+  /** When its rate allows it; who waits asks again. */
+  #begin(scan: number, query: ScanQuery): void {
+    if (!this.#scans.has(scan)) return
     const now = performance.now()
-    const wait = this.#rate.msUntilNext(now)
-    const begin = () => this.#host.turns.take(() => this.#open(scan, query, performance.now()), 'bulk')
-    if (wait === 0) {
-      this.#rate.take(now)
-      begin()
-    } else {
-      setTimeout(() => {
-        this.#rate.take(performance.now())
-        begin()
-      }, wait)
-    }
+    if (this.#rate.take(now)) {
+      this.#host.turns.take(() => this.#open(scan, query, performance.now()), 'bulk')
+    } else setTimeout(() => this.#begin(scan, query), this.#rate.msUntilNext(now))
   }
 
   /** @param settled see BulkScan.settle */
