@@ -119,9 +119,12 @@ for (const family of families) {
     })
 
     both(['7724-8.1-03', '7724-8.1-04'], ['7653-9.1-03', '7653-9.1-04'], async () => {
-      // With nothing said about TLS it is required, and where it cannot be done nothing listens.
+      // With nothing said about TLS it is required, and where it cannot be done nothing is served.
       await using service = new TestService(family.family).walked().configure({ tls: {} })
-      assert.deepEqual(service.service.places, [])
+      service.put(address(1))
+      const clear = (await RawRequestor.connect(service)).send(family.query())
+      assert.equal(await clear.end, 'closed')
+      assert.deepEqual(read(clear), [])
       assert.ok(
         service.service.problems.some(({ text }) => /until it is, or tls.mode is set to off/.test(text)),
       )
