@@ -224,6 +224,24 @@ describe("the hook's core and the follower", () => {
     assert.equal(followed.follower.status().counters.walks, 2)
   })
 
+  it('exchange a configuration of many pages', async () => {
+    await using followed = new FollowedCore()
+    const reserved = Array.from({ length: 60_000 }, (_, i) => {
+      const one = Uint8Array.of(10, (2 * i) >>> 16, (2 * i) >>> 8, 2 * i)
+      return { first: one, last: one }
+    })
+    followed.core.setConfig({ subnets: [], reserved })
+    followed.core.start()
+    await followed.follow()
+    const config = await waitFor('the configuration', () => followed.config)
+    const told = Buffer.from(config.reserved)
+    assert.equal(told.length, 8 * 60_000)
+    for (let i = 0; i < 60_000; i++) {
+      assert.equal(told.readUInt32BE(8 * i), 0x0a000000 + 2 * i)
+      assert.equal(told.readUInt32BE(8 * i + 4), 0x0a000000 + 2 * i)
+    }
+  })
+
   it('find each other again after a silence', async () => {
     await using followed = new FollowedCore()
     followed.core.put(lease4(1))

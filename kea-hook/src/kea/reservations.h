@@ -10,8 +10,8 @@
 
 namespace lease_feed {
 
-/// Appends the reservations that some subnet heeds to the argument of Feed::setConfig(). Main thread; takes some 0.3 s
-/// for a million, of which Kea took minutes to read the configuration.
+/// Appends the reservations that some subnet heeds to the argument of Feed::setConfig(). Main thread; measured at 22 ms
+/// for 100,000 without neighbours, in a configuration that Kea took 16 s to read.
 void encodeReservations(std::string& encoded, Family family, const isc::dhcp::ConstSrvConfigPtr& config);
 
 }  // namespace lease_feed
