@@ -97,10 +97,10 @@ async function main(flags: readonly string[]): Promise<void> {
     if (found.length === 0 || (status === 'passed' && !flags.includes('--rows'))) continue
     process.stdout.write(`\n${status}\n`)
     for (const row of found) {
-      const why = answerTo(row)?.reason ?? row.requirement
+      const why = status === answerTo(row)?.kind ? answerTo(row)!.reason : row.requirement
       process.stdout.write(`  ${row.id.padEnd(15)} ${row.level.padEnd(10)} ${why}\n`)
-      if (status !== 'passed') continue
-      for (const title of shown.get(row.id)!.passed)
+      if (status !== 'passed' && status !== 'failed') continue
+      for (const title of shown.get(row.id)![status])
         if (!title.includes(row.requirement.replace('[declarative] ', '')))
           process.stdout.write(`      ${title}\n`)
     }
