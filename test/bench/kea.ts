@@ -65,9 +65,10 @@ export async function run(options: KeaBenchOptions): Promise<BenchRow[]> {
   const root = keaRoots().find((one) => one.kea === options.kea)!
   if (root.skip) throw new Error(root.skip)
   const placed = Object.entries(cores).map(([what, core]) => `${what} on core ${core}`)
-  console.log(`  Kea ${options.kea}; ${placed.join(', ')}; ${rounds} rounds with ${seconds} s for each\n`)
+  console.log(`  Kea ${options.kea}; ${placed.join(', ')}; ${rounds} rounds with ${seconds} s for each`)
   const rows: BenchRow[] = []
   if (options.only.length === 0 || options.only.includes(LEASE)) {
+    console.log('')
     rows.push(...(await leaseCost(root, rounds, effort.costOf)))
     for (const row of rows) console.log(`  ${formatRow(row)}`)
     if (options.only.length === 1) return rows
