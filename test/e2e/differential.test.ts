@@ -4,11 +4,16 @@
  */
 
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { test } from 'node:test'
+import { encodeBulkQuery } from '../../sidecar/requestor/bulk-client.ts'
 import { type BulkQueryWishes, BulkRequestor } from '../../sidecar/requestor/bulk-requestor.ts'
 import type { ReportedBinding } from '../../sidecar/requestor/events.ts'
 import type { BulkSelection } from '../../sidecar/requestor/selection.ts'
-import { parseAddress } from '../../sidecar/wire/address.ts'
+import { formatAddress, parseAddress } from '../../sidecar/wire/address.ts'
+import { Framer } from '../../sidecar/wire/framing.ts'
+import { decodeMessage4 } from '../../sidecar/wire/v4/codec.ts'
+import { MessageType4 } from '../../sidecar/wire/v4/messages.ts'
 import type { JsonObject } from '../support/kea-config.ts'
 import { openTunnel } from '../support/namespace-tunnel.ts'
 import {
@@ -112,7 +117,8 @@ for (const family of [4, 6] as const)
     await using service = await serving(family, leases)
     const { lab } = service
     const kea = { address: family === 4 ? '127.0.0.1' : '::1', port: KEA_PORT }
-    const theirs = await BulkRequestor.connect({ family, ...(await openTunnel(lab, 'server', kea)) })
+    const place = await openTunnel(lab, 'server', kea)
+    const theirs = await BulkRequestor.connect({ family, ...place })
     const ours = await BulkRequestor.connect(service.address(family))
     const explanations = family === 4 ? [] : explanations6
     const used = new Set<Explanation>()
@@ -141,7 +147,45 @@ for (const family of [4, 6] as const)
       'explained, but not seen: Kea has changed',
     )
     for (const requestor of [theirs, ours]) requestor.close()
+
+    if (family === 4) {
+      const settled = leases.filter(({ cltt }) =>
+        [RENEW, REBIND].every((timer) => Math.abs(Date.now() / 1000 - cltt - timer) > 120),
+      )
+      const [a, b] = [await timers(place, 'relay-1'), await timers(service.address(4), 'relay-1')]
+      const of = (all: Map<string, string>) => settled.flatMap(({ address }) => all.get(address) ?? [])
+      assert.deepEqual(of(b), of(a))
+      // Before both, between them, after both, and without an end.
+      assert.equal(new Set(of(b).map((text) => text.replace(/.*: /, ''))).size, 4)
+    }
   })
+
+/** T1 and T2 of kea-config.ts, seconds. */
+const [RENEW, REBIND] = [1200, 2400]
+
+/** Of each address that came by a relay: how much sooner than its lease T1 and T2 end (options 51, 58, 59). */
+async function timers(place: { host: string; port: number }, relay: string): Promise<Map<string, string>> {
+  const socket = connect(place)
+  const select = { by: 'relay-id', relayId: Buffer.from(relay) } as const
+  socket.write(encodeBulkQuery({ family: 4, xid: 1, select, wants: [51, 58, 59] }))
+  const framer = new Framer()
+  const found = new Map<string, string>()
+  for await (const part of socket) {
+    framer.push(part as Buffer)
+    for (let octets = framer.next(); octets !== undefined; octets = framer.next()) {
+      const { type, ciaddr, options } = decodeMessage4(octets)
+      if (type === MessageType4.leasequeryDone) return found
+      const { leaseTime, renewalTime, rebindingTime } = options
+      const before = (timer?: number) => (timer === undefined ? 'none' : leaseTime! - timer)
+      const address = formatAddress(ciaddr!)
+      found.set(
+        address,
+        `${address}: ${before(renewalTime)} ${before(rebindingTime)} ${leaseTime === INFINITE}`,
+      )
+    }
+  }
+  throw new Error('the connection ended before the answer did')
+}
 
 async function serving(family: 4 | 6, leases: readonly RelayedLease[]): Promise<Service> {
   const service = await Service.start(mainKea(), { families: [family], sidecar: false })
