@@ -190,15 +190,15 @@ export class Disk {
   async #run(): Promise<void> {
     while (this.#work && this.#closing !== 'gone') {
       const batch = this.#take()
-      const slow = setTimeout(() => this.#options.onSlow(SLOW_MILLISECONDS / 1000), SLOW_MILLISECONDS)
+      const stop = this.#watchWrite()
       try {
         await this.#level.write(batch.operations, batch.sync)
       } catch (error) {
-        clearTimeout(slow)
+        stop()
         await this.#recover(batch, error)
         continue
       }
-      clearTimeout(slow)
+      stop()
       this.#commit(batch)
       if (this.#attempt > 0) {
         this.#attempt = 0
@@ -206,6 +206,16 @@ export class Disk {
         this.#options.onRecovered()
       }
     }
+  }
+
+  /** Tells of a write that takes very long. @returns to be called when it has ended */
+  #watchWrite(): () => void {
+    const tell = () => this.#options.onSlow(SLOW_MILLISECONDS / 1000)
+    let timer = setTimeout(() => {
+      // Where this process was stopped meanwhile, the end of the write is about to be heard of.
+      timer = setTimeout(tell, SLOW_MILLISECONDS / 50)
+    }, SLOW_MILLISECONDS)
+    return () => clearTimeout(timer)
   }
 
   // ---- one batch
