@@ -202,7 +202,7 @@ for (const family of families) {
     )
 
     both('7724-8.4-02', ['7653-9.5-05'], async () => {
-      await using service = serving({ 'max-requester-idle-time': 1 })
+      await using service = serving({ 'max-requester-idle-time': 2 })
       const active = (await RawRequestor.connect(service)).send(family.query())
       await active.until(anything)
       const silent = await RawRequestor.connect(service)
@@ -329,10 +329,10 @@ for (const family of families) {
 
     both('6926-8.5-01', '7653-8.4-07', async () => {
       // By time-out, and by a stop in the middle of a query: in order, without a reset.
-      const service = serving({ 'max-requester-idle-time': 1 })
-      const idle = (await RawRequestor.connect(service)).send(family.bulk(9))
-      await idle.until(anything)
+      await using impatient = serving({ 'max-requester-idle-time': 1 })
+      const idle = await RawRequestor.connect(impatient)
       assert.equal(await idle.end, 'closed')
+      const service = serving()
       const active = (await RawRequestor.connect(service)).send(family.query())
       await active.until(anything)
       const stopped = service.service.stop()
