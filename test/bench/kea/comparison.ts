@@ -51,7 +51,7 @@ async function loadedSlice(
 
 /** Of the rates, round by round. */
 export function ratiosTo(baseline: Result, other: Result): number[] {
-  return other.slices.map(({ rate }, round) => rate / baseline.slices[round]!.rate)
+  return other.slices.map(({ rate }, round) => rate / Math.max(1, baseline.slices[round]!.rate))
 }
 
 /**

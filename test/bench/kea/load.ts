@@ -59,18 +59,21 @@ export async function measureSlice(
     const after = contender.cpuSeconds()
     const read = (await contender.pages()) - pages
     const first = exchanges[FIRST[ground.family]]
+    if (!first || first.sent === 0) throw new Error(`perfdhcp began nothing at ${contender.kea}`)
+    // Missing where Kea is so late that nobody came as far as to ask for what was offered.
     const last = exchanges[LAST[ground.family]]
-    if (!first || !last || last.received === 0) throw new Error(`${contender.kea} answered nobody`)
-    const answers = first.received + last.received
-    const delays = (first.averageDelay ?? 0) * first.received + (last.averageDelay ?? 0) * last.received
+    const completed = last?.received ?? 0
+    const answers = Math.max(1, first.received + completed)
+    const delays = (first.averageDelay ?? 0) * first.received + (last?.averageDelay ?? 0) * completed
+    const each = 1e6 / Math.max(1, completed)
     return {
-      rate: last.received / seconds,
-      dropped: 1 - last.received / first.sent,
+      rate: completed / seconds,
+      dropped: 1 - completed / first.sent,
       begun: first.sent / (rate * seconds),
       meanDelay: delays / answers,
-      longestDelay: Math.max(first.longestDelay ?? 0, last.longestDelay ?? 0),
-      keaCpu: ((after.kea - before.kea) * 1e6) / last.received,
-      feedCpu: ((after.feed - before.feed) * 1e6) / last.received,
+      longestDelay: Math.max(first.longestDelay ?? 0, last?.longestDelay ?? 0),
+      keaCpu: (after.kea - before.kea) * each,
+      feedCpu: (after.feed - before.feed) * each,
       walked: (read * PAGE) / seconds,
     }
   } finally {
