@@ -9,6 +9,7 @@
  */
 
 import { existsSync, readdirSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import { join } from 'node:path'
 import type { HookLibrary, JsonObject } from './kea-config.ts'
 import type { Laboratory } from './laboratory.ts'
@@ -155,7 +156,9 @@ export class Database {
   /** For Kea's configuration: `lease-database`. */
   get leaseDatabase(): JsonObject {
     const { type, port } = this.#server
-    return { type, host, port, user: kea, password: kea, name: kea }
+    // A lost database is tried again until it is back (a test has a time-out of its own), and clients wait meanwhile.
+    const retry = { 'max-reconnect-tries': 10_000, 'reconnect-wait-time': 200, 'on-fail': 'stop-retry-exit' }
+    return { type, host, port, user: kea, password: kea, name: kea, ...retry }
   }
 
   /** Libraries that Kea needs for it: none in 2.6, which has the back ends in itself. */
@@ -169,6 +172,18 @@ export class Database {
    */
   sql(statements: string): Promise<string[][]> {
     return this.#run(kea, statements)
+  }
+
+  /** An address as it stands in the tables, for statements. */
+  address(text: string): string {
+    if (isIPv4(text)) return String(text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0))
+    return this.kind === 'postgresql' ? `'${text}'::inet` : `inet6_aton('${text}')`
+  }
+
+  /** Octets for statements; `hex` may have colons. */
+  octets(hex: string): string {
+    const digits = hex.replaceAll(':', '')
+    return this.kind === 'postgresql' ? `decode('${digits}', 'hex')` : `unhex('${digits}')`
   }
 
   /** All rows of leases; a database tells neither rows that were deleted nor in which order they came. */

@@ -16,6 +16,7 @@
 
 #include "commands.h"
 #include "hook.h"
+#include "lease_commands.h"
 
 using isc::data::ConstElementPtr;
 using isc::dhcp::CfgMgr;
@@ -80,15 +81,22 @@ int packet6(CalloutHandle& handle) noexcept {
     return guarded([&](Hook&) { ThreadContext::current().resume(argument<Pkt6Ptr>(handle, "query6")); });
 }
 
-// Without the tap only: what Kea has written, or is about to reclaim.
+// What Kea has written for a packet. Marks where the lease manager is not watched, confirms in SQL databases where it
+// is: each does nothing where it is not wanted.
+template <typename Leases>
+void written(Hook& loaded, CalloutHandle& handle, std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+        for (const auto& lease : *argument<Leases>(handle, name)) {
+            loaded.marked(*lease, Origin::client);
+            loaded.confirmed(lease->addr_);
+        }
+    }
+}
+
 int committed4(CalloutHandle& handle) {
     return guarded([&](Hook& loaded) {
         ThreadContext::current().begin(argument<Pkt4Ptr>(handle, "query4"));
-        for (const char* name : {"deleted_leases4", "leases4"}) {
-            for (const auto& lease : *argument<Lease4CollectionPtr>(handle, name)) {
-                loaded.marked(*lease, Origin::client);
-            }
-        }
+        written<Lease4CollectionPtr>(loaded, handle, {"deleted_leases4", "leases4"});
     });
 }
 
@@ -98,9 +106,7 @@ int offered4(CalloutHandle& handle) {
             return;  // nothing was written
         }
         ThreadContext::current().begin(argument<Pkt4Ptr>(handle, "query4"));
-        for (const auto& lease : *argument<Lease4CollectionPtr>(handle, "leases4")) {
-            loaded.marked(*lease, Origin::client);
-        }
+        written<Lease4CollectionPtr>(loaded, handle, {"leases4"});
     });
 }
 
@@ -134,8 +140,8 @@ int loadFor(Family family, LibraryHandle& handle) {
         config = defaultConfig(family);
         from = ServiceFrom::defaults;
     }
-    if (!config.tap && family == Family::v4) {
-        // With the tap they would only cost Kea the preparation of their arguments.
+    if (family == Family::v4 && (!config.tap || Hook::leasesInSql(CfgMgr::instance().getStagingCfg()))) {
+        // Elsewhere they would only cost Kea the preparation of their arguments.
         handle.registerCallout("leases4_committed", committed4);
         handle.registerCallout("lease4_offer", offered4);
     }
@@ -200,7 +206,8 @@ int cb6_updated(CalloutHandle&) {
 int command_processed(CalloutHandle& handle) {
     return guarded([&](Hook& loaded) {
         loaded.commandProcessed(argument<std::string>(handle, "name"),
-                                argument<ConstElementPtr>(handle, "arguments"));
+                                argument<ConstElementPtr>(handle, "arguments"),
+                                isDone(argument<ConstElementPtr>(handle, "response")));
     });
 }
 
@@ -240,8 +247,10 @@ int lease4_expire(CalloutHandle& handle) {
 
 int lease4_server_decline(CalloutHandle& handle) {
     return guarded([&](Hook& loaded) {
+        const auto lease = argument<Lease4Ptr>(handle, "lease4");
         loaded.serverDeclined();
-        loaded.marked(*argument<Lease4Ptr>(handle, "lease4"), Origin::client);
+        loaded.marked(*lease, Origin::client);
+        loaded.confirmed(lease->addr_);
     });
 }
 
@@ -287,13 +296,9 @@ int addr6_register(CalloutHandle& handle) {
 
 int leases6_committed(CalloutHandle& handle) {
     return guarded([&](Hook& loaded) {
-        if (!loaded.watchesLeases()) {
-            ThreadContext::current().resume(argument<Pkt6Ptr>(handle, "query6"));
-            for (const char* name : {"deleted_leases6", "leases6"}) {
-                for (const auto& lease : *argument<Lease6CollectionPtr>(handle, name)) {
-                    loaded.marked(*lease, Origin::client);
-                }
-            }
+        ThreadContext::current().resume(argument<Pkt6Ptr>(handle, "query6"));
+        if (loaded.wantsWritten()) {
+            written<Lease6CollectionPtr>(loaded, handle, {"deleted_leases6", "leases6"});
         }
         // The answer is there since Kea 2.7.7.
         loaded.committed(argument<Pkt6Ptr>(handle, "query6"), hasArgument(handle, "response6")

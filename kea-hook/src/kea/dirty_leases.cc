@@ -19,7 +19,7 @@ constexpr auto kMostAtOnce = std::chrono::milliseconds(2);
 
 }  // namespace
 
-void DirtyLeases::mark(const LeaseView& lease, Origin origin, const PacketView* packet) {
+DirtyLeases::Mark DirtyLeases::markOf(const LeaseView& lease, Origin origin) {
     Mark mark;
     mark.type = lease.type;
     mark.prefix_length = lease.prefix_length;
@@ -27,7 +27,13 @@ void DirtyLeases::mark(const LeaseView& lease, Origin origin, const PacketView* 
     mark.hardware_type = lease.hardware_type;
     mark.hardware_address.assign(lease.hardware_address);
     mark.client_id.assign(lease.client_id);
+    mark.cltt = lease.cltt;
     mark.origin = origin;
+    return mark;
+}
+
+void DirtyLeases::mark(const LeaseView& lease, Origin origin, const PacketView* packet) {
+    Mark mark = markOf(lease, origin);
     if (packet) {
         mark.has_packet = true;
         mark.message_type = packet->message_type;
@@ -44,6 +50,46 @@ void DirtyLeases::mark(const AddressOctets& address, Origin origin) {
     mark.only_address = true;
     mark.origin = origin;
     insert(address.view(), std::move(mark));
+}
+
+void DirtyLeases::doubt(const LeaseView& lease, Origin origin) {
+    Mark mark = markOf(lease, origin);
+    mark.doubted = true;
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (doubts_.size() < kMostMarks) {
+        doubts_[std::string(lease.address)] = std::move(mark);
+        return;
+    }
+    overflown_ = true;
+    if (!posted_) {
+        posted_ = true;
+        post();
+    }
+}
+
+void DirtyLeases::confirm(Octets address) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!doubts_.empty()) {
+        doubts_.erase(std::string(address));
+    }
+}
+
+void DirtyLeases::tick() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (auto it = doubts_.begin(); it != doubts_.end();) {
+        if (!it->second.aged) {
+            it->second.aged = true;
+            ++it;
+            continue;
+        }
+        marks_[it->first] = std::move(it->second);
+        it = doubts_.erase(it);
+    }
+    // After a reading that failed, nobody has posted the next.
+    if ((overflown_ || !marks_.empty()) && !posted_) {
+        posted_ = true;
+        post();
+    }
 }
 
 void DirtyLeases::insert(Octets address, Mark&& mark) {
@@ -73,6 +119,7 @@ void DirtyLeases::read() {
             if (overflown_) {
                 overflown_ = false;
                 marks_.clear();
+                doubts_.clear();
                 feed_.requestResync();
             }
             if (marks_.empty()) {
@@ -122,6 +169,13 @@ void DirtyLeases::publishLease(const L& lease, const Mark& mark) {
     // Another client's by now: a mark of its own is on the way.
     const bool same = mark.only_address ||
                       (view.client_id == mark.client_id && view.hardware_address == mark.hardware_address);
+    if (mark.doubted) {
+        if (same && view.cltt == mark.cltt) {
+            return;
+        }
+        // Between this reading and its publication a watched write may slip in: looked at once more.
+        doubt(view, Origin::unknown);
+    }
     PacketView packet;
     packet.message_type = mark.message_type;
     packet.relay = {mark.agent_info, mark.hops, mark.source};

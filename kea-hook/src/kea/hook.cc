@@ -5,15 +5,16 @@
 #include <dhcp/dhcp4.h>
 #include <dhcp/dhcp6.h>
 #include <dhcp/option6_iaaddr.h>
+#include <dhcpsrv/cfg_db_access.h>
 #include <dhcpsrv/cfgmgr.h>
 #include <dhcpsrv/lease_mgr_factory.h>
-#include <stats/stats_mgr.h>
 #include <util/multi_threading_mgr.h>
 
 #include <algorithm>
 #include <fstream>
 
 #include "../core/config_pages.h"
+#include "lease_commands.h"
 
 using isc::data::ConstElementPtr;
 using isc::data::Element;
@@ -24,10 +25,8 @@ using isc::dhcp::Lease4;
 using isc::dhcp::Lease6;
 using isc::dhcp::Lease6Ptr;
 using isc::dhcp::LeaseMgrFactory;
-using isc::dhcp::LeasePtr;
 using isc::dhcp::Pkt6Ptr;
 using isc::dhcp::SrvConfigPtr;
-using isc::dhcp::TrackingLeaseMgr;
 
 namespace lease_feed {
 namespace {
@@ -35,16 +34,6 @@ namespace {
 constexpr std::uint32_t kDrainMs = 200;
 constexpr unsigned kRetrySeconds = 5;
 constexpr unsigned kFailureQuietSeconds = 60;
-constexpr std::uint64_t kFollowerGoneMs = 35000;  // they report at least each 10 s
-
-constexpr const char* kNoReportYet = "hello";  // the core's word for a follower that only said Hello
-
-const char* const kTapOwner = "lease-feed";
-
-std::vector<Lease::Type> leaseTypes(Family family) {
-    return family == Family::v4 ? std::vector<Lease::Type>{Lease::TYPE_V4}
-                                : std::vector<Lease::Type>{Lease::TYPE_NA, Lease::TYPE_PD};
-}
 
 // Lease4 and Lease6 name the same thing differently only here.
 bool isDeclined(const Lease& lease) {
@@ -55,53 +44,6 @@ bool isReclaimed(Operation operation, const Lease& lease) {
     return operation == Operation::remove || lease.state_ == Lease::STATE_EXPIRED_RECLAIMED;
 }
 
-bool endsWith(const std::string& text, const std::string& end) {
-    return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-bool startsWith(const std::string& text, const std::string& begin) {
-    return text.compare(0, begin.size(), begin) == 0;
-}
-
-bool writesLeases(const std::string& command) {
-    return (startsWith(command, "lease4-") || startsWith(command, "lease6-")) &&
-           (endsWith(command, "-add") || endsWith(command, "-update") || endsWith(command, "-del") ||
-            endsWith(command, "-wipe") || endsWith(command, "-bulk-apply"));
-}
-
-bool changesConfig(const std::string& command) {
-    return startsWith(command, "subnet4-") || startsWith(command, "subnet6-") || startsWith(command, "network4-") ||
-           startsWith(command, "network6-") || startsWith(command, "reservation-");
-}
-
-void addAddress(std::vector<AddressOctets>& to, const ConstElementPtr& map) {
-    if (!map || map->getType() != Element::map) {
-        return;
-    }
-    const ConstElementPtr address = map->get("ip-address");
-    if (address && address->getType() == Element::string) {
-        to.emplace_back(isc::asiolink::IOAddress(address->stringValue()));
-    }
-}
-
-// The addresses that a command names; none for one that names a client or a subnet.
-std::vector<AddressOctets> addressesOf(const ConstElementPtr& arguments) {
-    std::vector<AddressOctets> addresses;
-    if (!arguments || arguments->getType() != Element::map) {
-        return addresses;
-    }
-    addAddress(addresses, arguments);
-    for (const char* name : {"leases", "deleted-leases"}) {
-        const ConstElementPtr list = arguments->get(name);
-        if (list && list->getType() == Element::list) {
-            for (const auto& lease : list->listValue()) {
-                addAddress(addresses, lease);
-            }
-        }
-    }
-    return addresses;
-}
-
 // Kea's profiles in Debian know nothing of the feed's folder until a rule is added.
 std::string hintOfAppArmor(const std::string& error) {
     if (error.find("Permission denied") == std::string::npos) {
@@ -110,7 +52,7 @@ std::string hintOfAppArmor(const std::string& error) {
     std::string profile;
     std::ifstream file("/proc/self/attr/current");
     std::getline(file, profile, '\0');
-    if (profile.empty() || startsWith(profile, "unconfined")) {
+    if (profile.empty() || profile.compare(0, 10, "unconfined") == 0) {
         return std::string();
     }
     while (!profile.empty() && profile.back() == '\n') {
@@ -120,29 +62,13 @@ std::string hintOfAppArmor(const std::string& error) {
            ", which needs a rule for the feed's folder: see the lease feed's README)";
 }
 
-ElementPtr count(std::uint64_t number) {
-    return Element::create(static_cast<long long>(number));
-}
-
-const char* nameOf(ServiceFrom from) {
-    switch (from) {
-    case ServiceFrom::configuration:
-        return "as configured";
-    case ServiceFrom::last_good:
-        return "at its last good configuration";
-    case ServiceFrom::defaults:
-        return "off, since no configuration of it was ever good";
-    }
-    return "";
-}
-
 }  // namespace
 
 std::atomic<Hook*> Hook::loaded_{nullptr};
 
 Hook::Hook(Family family, Config config, ServiceFrom from, std::vector<ConfigProblem> problems)
     : family_(family), config_(std::move(config)), from_(from), problems_(std::move(problems)),
-      main_id_(std::this_thread::get_id()), leases_(family), main_([this] { tick(); }) {
+      main_id_(std::this_thread::get_id()), leases_(family), tap_(family), main_([this] { tick(); }) {
     for (const auto& problem : problems_) {
         LOG_ERROR(logger, LEASE_FEED_PARAMETER_REFUSED)
             .arg(problem.parameter).arg(problem.reason).arg(valueAndPlace(problem));
@@ -174,6 +100,7 @@ void Hook::configured(const SrvConfigPtr& staged) {
     started_ = false;
     ThreadContext::forgetAll();
     high_availability_ = highAvailabilityOf(staged);
+    in_sql_ = leasesInSql(staged);
 
     const ExtendedInfo info = extendedInfoOf(family_, staged);
     if (info.without != 0) {
@@ -182,7 +109,7 @@ void Hook::configured(const SrvConfigPtr& staged) {
     try {
         feed_ = std::make_unique<Feed>(config_.feed, identityOf(family_, staged, config_.tap), leases_, main_, log_);
         feed_->setService(config_.service->str());
-        if (!config_.tap) {
+        if (!config_.tap || in_sql_) {
             dirty_ = std::make_unique<DirtyLeases>(family_, *feed_, main_);
         }
     } catch (const std::exception& problem) {
@@ -192,8 +119,16 @@ void Hook::configured(const SrvConfigPtr& staged) {
     }
     sendConfig(staged);
     config_stale_ = false;
-    watchLeases();
+    if (config_.tap) {
+        tap_.watch();
+    }
+    watching_ = tap_.watching();
     start();
+}
+
+// Kea may not have opened its lease database yet: the configuration says what it will be.
+bool Hook::leasesInSql(const SrvConfigPtr& config) {
+    return config->getCfgDbAccess()->getLeaseDbAccessString().find("type=memfile") == std::string::npos;
 }
 
 void Hook::start() {
@@ -213,54 +148,25 @@ void Hook::start() {
     retry_in_ = kRetrySeconds;
 }
 
-// Kea's container of callbacks has no lock: only while no worker runs.
-void Hook::watchLeases() {
-    if (!config_.tap || watching_ || !LeaseMgrFactory::haveInstance()) {
-        return;  // a database that Kea could not open yet is tried again by the clock tick
-    }
+void Hook::unwatchLeases() noexcept {
     try {
-        auto& manager = LeaseMgrFactory::instance();
-        for (const Lease::Type type : leaseTypes(family_)) {
-            manager.unregisterCallbacks(isc::dhcp::SUBNET_ID_GLOBAL, type);
-            for (const auto& kind : {std::make_pair(TrackingLeaseMgr::TRACK_ADD_LEASE, Operation::add),
-                                     std::make_pair(TrackingLeaseMgr::TRACK_UPDATE_LEASE, Operation::update),
-                                     std::make_pair(TrackingLeaseMgr::TRACK_DELETE_LEASE, Operation::remove)}) {
-                const Operation operation = kind.second;
-                if (type == Lease::TYPE_V4) {
-                    manager.registerCallback(kind.first, kTapOwner, type, [operation](LeasePtr lease) {
-                        if (Hook* hook = loaded()) {
-                            hook->tapped(operation, static_cast<const Lease4&>(*lease));
-                        }
-                    });
-                } else {
-                    manager.registerCallback(kind.first, kTapOwner, type, [operation](LeasePtr lease) {
-                        if (Hook* hook = loaded()) {
-                            hook->tapped(operation, static_cast<const Lease6&>(*lease));
-                        }
-                    });
-                }
-            }
-        }
-        watching_ = true;
+        watching_ = false;
+        tap_.unwatch();
     } catch (const std::exception& problem) {
-        LOG_ERROR(logger, LEASE_FEED_TAP_FAILED).arg(problem.what());
+        failed(problem.what());
     }
 }
 
-void Hook::unwatchLeases() noexcept {
-    if (!watching_) {
-        return;
+// Kea opened its lease database after the library was configured, or again after it was lost.
+void Hook::watchNewManager() {
+    {
+        isc::util::MultiThreadingCriticalSection workers_paused;
+        tap_.watch();
     }
-    watching_ = false;
-    try {
-        // Up to Kea 3.0.3 the manager outlives the library at a reconfiguration, later it is gone by now.
-        if (LeaseMgrFactory::haveInstance()) {
-            for (const Lease::Type type : leaseTypes(family_)) {
-                LeaseMgrFactory::instance().unregisterCallbacks(isc::dhcp::SUBNET_ID_GLOBAL, type);
-            }
-        }
-    } catch (const std::exception& problem) {
-        failed(problem.what());
+    watching_ = tap_.watching();
+    if (watching_) {
+        LOG_INFO(logger, LEASE_FEED_TAP_RENEWED);
+        feed_->requestResync();  // for what was written before
     }
 }
 
@@ -273,6 +179,9 @@ void Hook::tappedAny(Operation operation, const L& lease) noexcept {
         const Origin origin = originOf(operation, lease, view.address, packet != nullptr, thread);
         feed_->publish(operation, view, origin, origin == Origin::reclamation ? nullptr : packet);
         thread.written(view.address);
+        if (in_sql_ && operation == Operation::add) {
+            dirty_->doubt(view, origin);
+        }
         // On the main thread a packet that waits in a parking lot may still look as if it were being answered.
         if (origin == Origin::unknown || origin == Origin::partner ||
             (origin == Origin::client && std::this_thread::get_id() == main_id_)) {
@@ -284,6 +193,9 @@ void Hook::tappedAny(Operation operation, const L& lease) noexcept {
         failed("unknown exception");
     }
 }
+
+template void Hook::tappedAny(Operation, const Lease4&) noexcept;
+template void Hook::tappedAny(Operation, const Lease6&) noexcept;
 
 template <typename L>
 Origin Hook::originOf(Operation operation, const L& lease, Octets address, bool of_packet,
@@ -306,7 +218,7 @@ Origin Hook::originOf(Operation operation, const L& lease, Octets address, bool 
 
 template <typename L>
 void Hook::markedAny(const L& lease, Origin origin) {
-    if (!dirty_) {
+    if (!dirty_ || config_.tap) {
         return;
     }
     ThreadContext& thread = ThreadContext::current();
@@ -402,15 +314,17 @@ void Hook::serverDeclined() {
     });
 }
 
-void Hook::commandProcessed(const std::string& name, const ConstElementPtr& arguments) {
+void Hook::confirmed(const isc::asiolink::IOAddress& address) {
+    if (dirty_ && config_.tap) {
+        dirty_->confirm(AddressOctets(address).view());
+    }
+}
+
+void Hook::commandProcessed(const std::string& name, const ConstElementPtr& arguments, bool done) {
     ThreadContext& thread = ThreadContext::current();
     if (feed_ && writesLeases(name)) {
-        ConstElementPtr sender;
-        if (arguments && arguments->getType() == Element::map) {
-            sender = arguments->get("origin");
-        }
         Origin origin = Origin::operator_command;
-        if (sender && sender->getType() == Element::string && sender->stringValue() == "ha-partner") {
+        if (saysPartner(arguments)) {
             origin = Origin::partner;
         } else if (LEASE_FEED_KEA_VERSION < 30000 && high_availability_.loaded) {
             // Here a partner's command does not say so. What comes by the high-availability library's own listener
@@ -422,12 +336,21 @@ void Hook::commandProcessed(const std::string& name, const ConstElementPtr& argu
             }
         }
         const std::vector<AddressOctets> addresses = addressesOf(arguments);
-        if (dirty_) {
+        if (!config_.tap) {
             for (const AddressOctets& address : addresses) {
                 dirty_->mark(address, origin);
             }
             if (addresses.empty()) {
                 feed_->requestResync();  // by client or subnet: only a walk finds which
+            }
+        } else if (in_sql_) {
+            if (done) {
+                for (const AddressOctets& address : addresses) {
+                    dirty_->confirm(address.view());
+                }
+            }
+            if (done && wipesLeases(name)) {
+                feed_->requestResync();  // one statement, which the lease manager does not tell of
             }
         }
         thread.settle([&](const Tapped& write) {
@@ -471,9 +394,9 @@ void Hook::tick() noexcept {
         if (!feed_) {
             return;
         }
+        watching_ = tap_.watching();
         if (config_.tap && !watching_ && LeaseMgrFactory::haveInstance()) {
-            isc::util::MultiThreadingCriticalSection workers_paused;
-            watchLeases();
+            watchNewManager();
         }
         if (!started_ && --retry_in_ == 0) {
             start();
@@ -485,9 +408,12 @@ void Hook::tick() noexcept {
             const auto after = std::chrono::steady_clock::now();
             config_due_ = after + 20 * (after - now);
         }
+        if (dirty_) {
+            dirty_->tick();
+        }
         const FeedStatus status = feed_->status();
-        logFollowers(status);
-        countStatistics(status);
+        follower_log_.look(status);
+        countStatistics(status, failures_);
         logFailures();
     } catch (const std::exception& problem) {
         failed(problem.what());
@@ -507,28 +433,6 @@ void Hook::sendConfig(const isc::dhcp::ConstSrvConfigPtr& config) {
     }
 }
 
-// Their problems are logged by the core as they come; here what only time tells.
-void Hook::logFollowers(const FeedStatus& status) {
-    std::map<std::string, Follower> now;
-    for (const auto& report : status.followers) {
-        const auto known = followers_.find(report.follower);
-        const bool was_gone = known != followers_.end() && known->second.gone;
-        Follower follower{report.state, report.age_ms > kFollowerGoneMs};
-        if (follower.gone) {
-            if (!was_gone) {
-                LOG_WARN(logger, LEASE_FEED_FOLLOWER_GONE).arg(report.follower).arg(report.age_ms / 1000);
-            }
-        } else if (report.state != kNoReportYet && (was_gone || known == followers_.end() ||
-                                                    known->second.state != follower.state)) {
-            LOG_INFO(logger, LEASE_FEED_FOLLOWER_STATE)
-                .arg(report.follower).arg(report.state).arg(report.applied_seq).arg(report.bindings)
-                .arg(report.requestors);
-        }
-        now.emplace(report.follower, std::move(follower));
-    }
-    followers_.swap(now);
-}
-
 void Hook::logFailures() {
     const std::uint64_t failures = failures_;
     if (failures == failures_logged_) {
@@ -544,28 +448,12 @@ void Hook::logFailures() {
     failures_quiet_ = kFailureQuietSeconds;
 }
 
-void Hook::countStatistics(const FeedStatus& status) {
-    auto& stats = isc::stats::StatsMgr::instance();
-    const auto set = [&stats](const char* name, std::uint64_t value) {
-        stats.setValue(name, static_cast<std::int64_t>(value));
-    };
-    set("lease-feed.last-seq", status.last_seq);
-    set("lease-feed.published", status.published);
-    set("lease-feed.overwritten", status.overwritten);
-    set("lease-feed.lost", status.lost);
-    set("lease-feed.pages", status.pages);
-    set("lease-feed.replays", status.replays);
-    set("lease-feed.followers", status.followers.size());
-    set("lease-feed.failures", failures_);
-}
-
 ElementPtr Hook::status() const {
-    ElementPtr result = Element::createMap();
     ElementPtr feed = Element::createMap();
     feed->set("endpoint", Element::create(config_.feed.endpoint));
     feed->set("running", Element::create(started_.load()));
-    feed->set("tap", Element::create(config_.tap && watching_));
-    feed->set("failures", count(failures_));
+    feed->set("tap", Element::create(watching_.load()));
+    feed->set("failures", Element::create(static_cast<long long>(failures_)));
     {
         std::lock_guard<std::mutex> lock(text_mutex_);
         if (!start_error_.empty()) {
@@ -575,61 +463,16 @@ ElementPtr Hook::status() const {
             feed->set("last-failure", Element::create(failure_));
         }
     }
-    ElementPtr followers = Element::createList();
+    const FeedStatus status = feed_ ? feed_->status() : FeedStatus();
     if (feed_) {
-        const FeedStatus status = feed_->status();
-        feed->set("epoch", Element::create(status.epoch_hex));
-        feed->set("last-seq", count(status.last_seq));
-        feed->set("oldest-seq", count(status.oldest_seq));
-        feed->set("overwritten", count(status.overwritten));
-        feed->set("published", count(status.published));
-        feed->set("lost", count(status.lost));
-        feed->set("cut", count(status.cut));
-        feed->set("pages", count(status.pages));
-        feed->set("pages-failed", count(status.pages_failed));
-        feed->set("longest-page-microseconds", count(status.page_longest_us));
-        feed->set("bad-requests", count(status.bad_requests));
-        feed->set("replays", count(status.replays));
-        feed->set("ring-events", count(status.ring_events));
-        feed->set("ring-octets", count(status.ring_octets));
-        feed->set("longest-lock-microseconds", count(status.ring_lock_longest_ns / 1000));
-        for (const auto& report : status.followers) {
-            ElementPtr follower = Element::createMap();
-            follower->set("follower", Element::create(report.follower));
-            follower->set("state", Element::create(report.state));
-            follower->set("applied-seq", count(report.applied_seq));
-            follower->set("bindings", count(report.bindings));
-            follower->set("requestors", count(report.requestors));
-            follower->set("age", count(report.age_ms / 1000));
-            ElementPtr problems = Element::createList();
-            for (const auto& problem : report.problems) {
-                ElementPtr one = Element::createMap();
-                one->set("parameter", Element::create(problem.first));
-                one->set("text", Element::create(problem.second));
-                problems->add(one);
-            }
-            follower->set("problems", problems);
-            followers->add(follower);
-        }
+        describeFeed(feed, status);
     }
-    ElementPtr service = Element::createMap();
-    service->set("runs", Element::create(std::string(nameOf(from_))));
-    service->set("parameters", config_.service);
-    ElementPtr problems = Element::createList();
-    for (const auto& problem : problems_) {
-        ElementPtr one = Element::createMap();
-        one->set("parameter", Element::create(problem.parameter));
-        one->set("value", Element::create(problem.value));
-        one->set("place", Element::create(problem.place));
-        one->set("text", Element::create(problem.reason));
-        problems->add(one);
-    }
-    service->set("problems", problems);
+    ElementPtr result = Element::createMap();
     result->set("kea-version", Element::create(keaVersion()));
     result->set("hook-version", Element::create(std::string(LEASE_FEED_VERSION)));
     result->set("feed", feed);
-    result->set("service", service);
-    result->set("followers", followers);
+    result->set("service", describeService(from_, config_.service, problems_));
+    result->set("followers", describeFollowers(status));
     return result;
 }
 

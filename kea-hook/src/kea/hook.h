@@ -8,7 +8,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,17 +16,16 @@
 
 #include "../core/feed.h"
 #include "dirty_leases.h"
+#include "lease_tap.h"
 #include "log.h"
 #include "main_thread.h"
 #include "packet_stash.h"
 #include "parameters.h"
+#include "reports.h"
 #include "server_config.h"
 #include "snapshot.h"
 
 namespace lease_feed {
-
-/// Which parameters the requestor service runs under.
-enum class ServiceFrom { configuration, last_good, defaults };
 
 class Hook {
 public:
@@ -52,7 +50,9 @@ public:
     /// Without the tap: a callout says that a lease was, or is about to be, written.
     void marked(const isc::dhcp::Lease4& lease, Origin origin) { markedAny(lease, origin); }
     void marked(const isc::dhcp::Lease6& lease, Origin origin) { markedAny(lease, origin); }
-    bool watchesLeases() const { return config_.tap; }
+    /// Whether it matters here which leases callouts say were written.
+    bool wantsWritten() const { return dirty_ != nullptr; }
+    static bool leasesInSql(const isc::dhcp::SrvConfigPtr& config);
 
     /// Kea answered from its cache: nothing was written, but the client may be behind another port now.
     void cached(const isc::dhcp::Lease4& lease);
@@ -62,7 +62,10 @@ public:
     void committed(const isc::dhcp::Pkt6Ptr& query, const isc::dhcp::Pkt6Ptr& response);
     /// Kea declined an address of its own accord (ping check), for this packet.
     void serverDeclined();
-    void commandProcessed(const std::string& name, const isc::data::ConstElementPtr& arguments);
+    /// A lease that callouts name after it was written.
+    void confirmed(const isc::asiolink::IOAddress& address);
+    /// @param done  whether Kea reports success, and no exception to it
+    void commandProcessed(const std::string& name, const isc::data::ConstElementPtr& arguments, bool done);
     /// Subnets or reservations may have changed; they are read anew within seconds.
     void configChanged() { config_stale_ = true; }
 
@@ -86,13 +89,11 @@ private:
     void annotatePacket(const Lease& lease, const PacketView& packet, ThreadContext& thread);
     void annotateReused(ThreadContext& thread, const isc::dhcp::Pkt6Ptr& response);
     void start();
-    void watchLeases();
     void unwatchLeases() noexcept;
+    void watchNewManager();
     void tick() noexcept;
     void sendConfig(const isc::dhcp::ConstSrvConfigPtr& config);
-    void logFollowers(const FeedStatus& status);
     void logFailures();
-    void countStatistics(const FeedStatus& status);
 
     static std::atomic<Hook*> loaded_;
 
@@ -104,22 +105,20 @@ private:
 
     KeaLog log_;
     KeaLeases leases_;
+    LeaseTap tap_;
     KeaMainThread main_;
     std::unique_ptr<Feed> feed_;  // after what it uses: members are destroyed in reverse
     std::unique_ptr<DirtyLeases> dirty_;
 
-    bool watching_ = false;
+    std::atomic<bool> watching_{false};  // as of the last tick
+    bool in_sql_ = false;  // the leases: what is told of them then, see dirty_leases.h
     HighAvailability high_availability_;
     std::atomic<bool> started_{false};
     unsigned retry_in_ = 0;
     std::atomic<bool> config_stale_{false};
     std::chrono::steady_clock::time_point config_due_{};  // main thread only: no sooner is it read anew
 
-    struct Follower {
-        std::string state;
-        bool gone = false;
-    };
-    std::map<std::string, Follower> followers_;  // main thread only
+    FollowerLog follower_log_;
 
     std::atomic<std::uint64_t> failures_{0};
     std::uint64_t failures_logged_ = 0;

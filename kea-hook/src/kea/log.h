@@ -24,6 +24,8 @@ namespace lease_feed {
     X(LEASE_FEED_SERVICE_KEPT, "%1 refused parameters: the lease feed runs, the requestor service stays %2") \
     X(LEASE_FEED_START_FAILED, "leases are not fed: %1; DHCP is served, the feed tries again every %2 seconds") \
     X(LEASE_FEED_TAP_FAILED, "the lease manager cannot be watched: %1; changes reach followers by walks only") \
+    X(LEASE_FEED_TAP_RENEWED, "Kea opened its lease database anew; it is watched again, and followers read all " \
+                              "leases for what was written meanwhile") \
     X(LEASE_FEED_WRONG_DAEMON, "the lease feed is for kea-dhcp4 and kea-dhcp6, not for %1")
 
 // The core's (log_ids.h): it makes the whole text itself. The last one is for an id that is missing here.
