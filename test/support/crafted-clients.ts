@@ -29,6 +29,10 @@ export class CraftedClient4 {
   /** The address it holds. */
   address = '0.0.0.0'
   attachment: Attachment
+  /** Where its relay agent sends what it says. */
+  servers: readonly Endpoint[] = [server4]
+  /** The one that answered last (option 54). */
+  #server = addresses.server4 as string
   readonly #port: PacketPort
 
   /** @param number makes its hardware address, and its client identifier unless `bare` */
@@ -55,7 +59,7 @@ export class CraftedClient4 {
     const offered = await this.discover()
     const ack = await this.#exchange('REQUEST', types4.request, '0.0.0.0', [
       [50, ipv4(offered)],
-      [54, ipv4(addresses.server4)],
+      [54, ipv4(this.#server)],
     ])
     assert.equal(ack.type, types4.ack, `the REQUEST for ${offered} was refused`)
     this.address = ack.address
@@ -94,10 +98,17 @@ export class CraftedClient4 {
   #exchange(what: string, type: number, ciaddr: string, options: [number, Buffer][]): Promise<Answer4> {
     const xid = ++transaction
     const octets = this.#packet(type, ciaddr, options, xid, true)
-    return this.#port.exchange(`a ${what} of ${this.hardwareAddress}`, relay4, server4, octets, (answer) => {
-      if (answer.length < 240 || answer[0] !== 2 || answer.readUInt32BE(4) !== xid) return undefined
-      return { type: optionOf4(answer, 53)![0]!, address: answer.subarray(16, 20).join('.') }
-    })
+    return this.#port.exchange(
+      `a ${what} of ${this.hardwareAddress}`,
+      relay4,
+      this.servers,
+      octets,
+      (answer) => {
+        if (answer.length < 240 || answer[0] !== 2 || answer.readUInt32BE(4) !== xid) return undefined
+        this.#server = optionOf4(answer, 54)!.join('.')
+        return { type: optionOf4(answer, 53)![0]!, address: answer.subarray(16, 20).join('.') }
+      },
+    )
   }
 
   #packet(type: number, ciaddr: string, options: [number, Buffer][], xid: number, relayed: boolean): Buffer {

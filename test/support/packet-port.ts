@@ -61,12 +61,13 @@ export class PacketPort {
 
   /**
    * Sends, and sends again now and then, until what `isAnswer` recognizes comes back: datagrams get lost, also here.
+   * @param to  where to; to each of several, as relay agents do
    * @throws Error when nothing comes for half a minute
    */
   async exchange<T>(
     what: string,
     from: Endpoint,
-    to: Endpoint,
+    to: Endpoint | readonly Endpoint[],
     octets: Uint8Array,
     isAnswer: (octets: Buffer) => T | undefined,
   ): Promise<T> {
@@ -78,7 +79,7 @@ export class PacketPort {
         if (answer !== undefined) return { answer }
       }
       if (performance.now() - sentAt > 3000) {
-        this.send(from, to, octets)
+        for (const one of [to].flat()) this.send(from, one, octets)
         sentAt = performance.now()
       }
       return undefined
