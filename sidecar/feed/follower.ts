@@ -6,23 +6,15 @@
 //
 // The position {epoch, seq, walk pending} says what the store holds. Events that cannot be had again make a walk pending,
 // and only the end of a complete walk clears it. Live events are applied all along, also during a walk.
-import {
-  type Binding,
-  type BindingData,
-  BindingState,
-  expiryOf,
-  type Family,
-  type LogicalSeconds,
-  type UnixSeconds,
-} from '../binding.ts'
+import type { Family, LogicalSeconds, UnixSeconds } from '../binding.ts'
 import type { BindingStore } from '../store/store.ts'
-import { applyAnnotation, applyChange, overdue, RECLAIM_GRACE_SECONDS } from './apply.ts'
+import { RECLAIM_GRACE_SECONDS } from './apply.ts'
+import { applyBatch } from './apply-batch.ts'
 import type { AskedKind } from './asker.ts'
 import { ConfigPages, FIRST_CONFIG_PAGE } from './config-pages.ts'
 import { CONTRACT_MAJOR } from './contract.ts'
 import type { DecodeError } from './decode-error.ts'
 import {
-  type Annotation,
   type ConfigPage,
   type EventBatch,
   type FeedError,
@@ -32,12 +24,13 @@ import {
   type FeedReport,
   type Heartbeat,
   type Hello,
-  type LeaseChange,
   type ReplyBody,
 } from './events.ts'
 import { KeaClock } from './kea-clock.ts'
 import type { FeedState, FeedStatus } from './notes.ts'
-import { type FollowerOutput, type FollowerSettings, Progress, SLICE_BINDINGS } from './progress.ts'
+import { OverdueLeases } from './overdue.ts'
+import { type FollowerOutput, type FollowerSettings, Progress } from './progress.ts'
+import { Proof } from './proof.ts'
 import { Reconciler } from './reconciler.ts'
 import { Replay } from './replay.ts'
 
@@ -71,6 +64,8 @@ export class Follower {
   readonly #replay: Replay
   readonly #reconciler: Reconciler
   readonly #keaClock: KeaClock
+  readonly #proof: Proof
+  readonly #overdue: OverdueLeases
   readonly #configPages = new ConfigPages()
 
   #refusal = ''
@@ -78,19 +73,11 @@ export class Follower {
   #configGeneration: number | undefined
   #resyncGeneration: number | undefined
 
-  /** Events up to here may have been shown before an unclean stop. */
-  #restampThrough = 0
-  /** Everything shown before the last stop may not be in the store, and nothing has proven yet that it is. */
-  #unproven: boolean
-  /** It cannot be proven any more; the end of a walk sets a new beginning. */
-  #raiseAtWalkEnd = false
-
   /** When the feed that is followed was last heard. */
   #heardAt: number
   /** When anything was published, followed or not. */
   #frameAt = Number.NEGATIVE_INFINITY
   #silent = false
-  #overdue: Binding[] = []
   #nextSecond: number
 
   /** @param now monotonic milliseconds, as everywhere here */
@@ -100,8 +87,9 @@ export class Follower {
     this.#keaClock = new KeaClock(options.sameHost)
     this.#progress = new Progress(options.store, options.clock, options.settings ?? {})
     this.#replay = new Replay(this.#progress)
-    this.#reconciler = new Reconciler(this.#progress, () => this.#walked(), now)
-    this.#unproven = !options.opening.wasClean && this.#store.horizon !== undefined
+    this.#proof = new Proof(this.#progress, options.opening.wasClean)
+    this.#overdue = new OverdueLeases(this.#progress)
+    this.#reconciler = new Reconciler(this.#progress, () => this.#proof.walked(), now)
     this.#heardAt = now
     this.#nextSecond = now + SECOND_MS
     this.#progress.asker.ask({ kind: 'hello' }, now)
@@ -187,7 +175,7 @@ export class Follower {
 
   /** When {@link tick} wants to be called, monotonic milliseconds; 0 = as soon as others had their turn. */
   deadline(): number {
-    if (this.#reconciler.hasWork || this.#replay.hasNext || this.#overdue.length > 0) return 0
+    if (this.#reconciler.hasWork || this.#replay.hasNext || this.#overdue.hasWork) return 0
     return Math.min(this.#progress.asker.deadline(), this.#nextSecond)
   }
 
@@ -199,14 +187,11 @@ export class Follower {
     if (this.#progress.epoch !== '') this.#reconciler.beginAtOnce(now)
   }
 
-  /**
-   * Nothing more is followed. What an unclean stop left unproven stays so for the next start, which would otherwise take a
-   * clean stop now for a proof: the horizon says it.
-   */
+  /** Nothing more is followed. */
   stop(): void {
     this.#progress.asker.cancelAll()
     this.#reconciler.forget()
-    if (this.#unproven) this.#store.raiseHorizon(this.#progress.clock())
+    this.#proof.stop()
   }
 
   /** Tells Kea how it goes. Whether the report arrives is of no matter: the next one follows. */
@@ -233,7 +218,7 @@ export class Follower {
       newestSeq: Math.max(newestSeq, seq),
       walkPending: walkNeeded,
       walking: isWalking,
-      indexTrusted: this.#store.horizon !== undefined && !this.#unproven,
+      indexTrusted: this.#store.horizon !== undefined && !this.#proof.isMissing,
       silentForMs: Math.max(0, now - this.#heardAt),
       counters: { ...counters },
       problems: troubles.map((text) => ({ parameter: '', text })),
@@ -308,7 +293,7 @@ export class Follower {
       this.#lose(hello.lastSeq, epoch === '' ? 'first start' : 'Kea has been started or configured anew', now)
       return
     }
-    if (isFirst) this.#restampThrough = hello.lastSeq
+    if (isFirst) this.#proof.begin(hello.lastSeq)
     if (seq > hello.lastSeq) {
       this.#lose(hello.lastSeq, `the store is ahead of Kea, at ${seq} of ${hello.lastSeq}`, now)
     } else if (isFirst && walkPending) {
@@ -410,51 +395,15 @@ export class Follower {
       if (batch.firstSeq + batch.events.length - 1 > this.#progress.seq) this.#apply(batch, false, now)
     }
     this.#replay.advance(now)
-    const isTold = !this.#replay.isActive && this.#progress.seq >= this.#restampThrough
-    // Everything that can have been shown before the stop has been told again.
-    if (isTold && !this.#raiseAtWalkEnd) this.#unproven = false
+    if (!this.#replay.isActive) this.#proof.advance()
     this.#reconciler.advance(now)
   }
 
   #apply(batch: EventBatch, isReplayed: boolean, now: number): void {
-    const at = this.#progress.clock()
-    const keaNow = Math.floor(batch.clock / 1000)
-    const done = this.#progress.seq
-    let seq = batch.firstSeq - 1
-    let lost: DecodeError | undefined
-    for (const event of batch.events) {
-      seq += 1
-      if (seq <= done || event.kind === 'unknown') continue
-      if (event.kind === 'unreadable') lost = event.error
-      else this.#applyEvent(event, seq, keaNow, at, isReplayed || seq <= this.#restampThrough)
-    }
-    this.#progress.counters.events += seq - done
-    this.#progress.moveTo(seq)
-    if (lost !== undefined) {
-      this.#progress.counters.unreadable += 1
-      this.#lose(seq, `an event cannot be read: ${lost.message}`, now)
-    }
-  }
-
-  #applyEvent(
-    event: LeaseChange | Annotation,
-    seq: number,
-    keaNow: UnixSeconds,
-    at: LogicalSeconds,
-    restamp: boolean,
-  ): void {
-    let next: BindingData | undefined
-    if (event.kind === 'change') {
-      const { address } = event.lease
-      const previous = this.#store.peek(address)
-      next = applyChange(event, previous, keaNow, restamp)
-      if (next !== undefined && next === previous) next = this.#store.get(address) // A change needs a value of its own.
-    } else {
-      next = applyAnnotation(event, this.#store.get(event.address), restamp)
-    }
-    if (next !== undefined) this.#progress.put(next, at)
-    // An annotation says nothing of whether the lease is there.
-    if (event.kind === 'change') this.#reconciler.touch(event.lease.address, seq)
+    const isTold = (seq: number) => isReplayed || this.#proof.mayHaveBeenShown(seq)
+    const touch = (address: Uint8Array, seq: number) => this.#reconciler.touch(address, seq)
+    const lost = applyBatch(this.#progress, batch, isTold, touch)
+    if (lost !== undefined) this.#lose(this.#progress.seq, `an event cannot be read: ${lost.message}`, now)
   }
 
   /** Events up to `through` cannot be had any more. They count as applied, and a walk has to find what they did. */
@@ -466,26 +415,8 @@ export class Follower {
     const isOther = this.#store.position.epoch !== progress.epoch
     progress.moveTo(through)
     if (isOther) this.#reconciler.forget()
-    if (this.#unproven && !this.#raiseAtWalkEnd) {
-      // What was shown before the stop and is not in the store cannot be told from what never was. No start time of before
-      // is good any more; the end of the walk says it once more, for those who come in between.
-      this.#store.raiseHorizon(progress.clock())
-      this.#raiseAtWalkEnd = true
-      progress.note({
-        kind: 'note',
-        note: 'what was shown before the unclean stop cannot be proven: older start times get DataMissing',
-      })
-    }
+    this.#proof.lose()
     this.#reconciler.lose(through, now)
-  }
-
-  /** A walk has ended. */
-  #walked(): void {
-    if (this.#raiseAtWalkEnd || this.#store.horizon === undefined) {
-      this.#store.raiseHorizon(this.#progress.clock())
-    }
-    this.#raiseAtWalkEnd = false
-    this.#unproven = false
   }
 
   // ---------------------------------------------------------------------------------------- time and trouble
@@ -499,28 +430,12 @@ export class Follower {
     const isLive = this.#progress.epoch !== '' && !this.#silent
     if (isLive) this.#reconciler.eachSecond(now)
     // With events missing a lease may have been renewed unseen: the walk tells.
-    if (isLive && !this.#progress.walkNeeded && !this.#replay.isActive) this.#endOverdue(now)
-    else this.#overdue = []
-  }
-
-  /** Tells of leases that have ended by the clock, a bounded number at a time. */
-  #endOverdue(now: number): void {
+    if (!isLive || this.#progress.walkNeeded || this.#replay.isActive) {
+      this.#overdue.forget()
+      return
+    }
     const keaNow = this.#keaClock.now(now)
-    if (keaNow === undefined) return
-    const before = keaNow - RECLAIM_GRACE_SECONDS
-    if (this.#overdue.length === 0) {
-      this.#overdue = this.#store.overdue(before)
-      if (this.#overdue.length === 0) return
-    }
-    const at = this.#progress.clock()
-    for (const { address } of this.#overdue.splice(0, SLICE_BINDINGS)) {
-      const binding = this.#store.get(address) // It may have been renewed while it waited here.
-      if (binding?.state === BindingState.active && expiryOf(binding) <= before) {
-        this.#progress.put(overdue(binding), at)
-      }
-    }
-    // There may be more than one call of the store gives.
-    this.#nextSecond = now
+    if (keaNow !== undefined && this.#overdue.slice(keaNow)) this.#nextSecond = now
   }
 
   #hearClock(clock: number, now: number): void {
