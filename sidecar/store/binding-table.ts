@@ -14,49 +14,10 @@ import {
 import type { KeyedHash } from './keyed-hash.ts'
 import { LinearHash } from './linear-hash.ts'
 import { Ordinals } from './ordinals.ts'
+import { copyOctets, length16, OCTETS_HEADER, RecordOctets } from './record-octets.ts'
+import { Flag, Word } from './record-words.ts'
 import { chunkOf, ROWS_PER_CHUNK, Rows } from './rows.ts'
 import { LARGEST_PIECE, Slabs } from './slabs.ts'
-
-/** Words of a row. */
-export const Word = {
-  hash: 0,
-  link: 1,
-  numberHigh: 2,
-  numberLow: 3,
-  changedAt: 4,
-  clientLastTransaction: 5,
-  stateSince: 6,
-  validLifetime: 7,
-  preferredLifetime: 8,
-  subnetId: 9,
-  iaid: 10,
-  /** state, origin << 8, prefixLength << 16 */
-  kind: 11,
-  /** hardwareType, flags << 16 */
-  flags: 12,
-  octets: 13,
-  /** Round of the walk that met the binding; of a departure its place in the list of departures. */
-  mark: 14,
-  /** Checksum of the record on disk, if {@link Flag.written}. */
-  checksum: 15,
-  address: 16,
-} as const
-
-export const Flag = {
-  used: 1 << 16,
-  departure: 1 << 17,
-  /** Gone for every reader; the ordinal waits until it is gone on disk too. */
-  removed: 1 << 18,
-  queuedBinding: 1 << 19,
-  queuedDeparture: 1 << 20,
-  /** On disk, or in the batch on its way there. */
-  written: 1 << 21,
-} as const
-
-/** The octet fields, in the order in which they are kept. */
-export const OCTET_FIELDS = ['hardwareAddress', 'clientId', 'hostname', 'relay', 'options'] as const
-/** Before the fields: the length of each, two octets, least significant first. */
-export const OCTETS_HEADER = 2 * OCTET_FIELDS.length
 
 const HIGH = 0x1_0000_0000
 /** Octets that copies for readers share; who keeps one of them keeps all. */
@@ -67,13 +28,13 @@ export class BindingTable {
   readonly addressLength: 4 | 16
   readonly rows: Rows
   readonly slabs = new Slabs()
+  readonly octets: RecordOctets
   readonly ordinals = new Ordinals()
   readonly #hash: KeyedHash
   readonly #byAddress: LinearHash
   /** For each chunk of rows a time not later than the earliest expiry of an active binding in it. */
   readonly #earliestExpiry: number[] = []
   readonly #key: Uint8Array
-  #scratch = new Uint8Array(4096)
   #copies = new Uint8Array(COPIES)
   #copied = 0
 
@@ -81,6 +42,7 @@ export class BindingTable {
     this.family = family
     this.addressLength = family === 4 ? 4 : 16
     this.rows = new Rows(Word.address + this.addressLength / 4)
+    this.octets = new RecordOctets(this.rows, this.slabs)
     this.#key = new Uint8Array(this.addressLength)
     this.#hash = hash
     this.#byAddress = new LinearHash(this.rows, Word.hash, Word.link)
@@ -157,13 +119,6 @@ export class BindingTable {
     return ordinal
   }
 
-  /** Gives the octets' room back; the row stays until {@link recycle}. */
-  empty(ordinal: number): void {
-    const reference = this.rows.get(ordinal, Word.octets)
-    if (reference !== 0) this.slabs.free(reference)
-    this.rows.set(ordinal, Word.octets, 0)
-  }
-
   recycle(ordinal: number): void {
     const queued = this.flags(ordinal) & (Flag.queuedBinding | Flag.queuedDeparture)
     this.rows.set(ordinal, Word.flags, queued)
@@ -210,7 +165,7 @@ export class BindingTable {
     chunk[at + Word.iaid] = data.iaid
     chunk[at + Word.kind] = data.state | (data.origin << 8) | (data.prefixLength << 16)
     chunk[at + Word.flags] = (chunk[at + Word.flags]! & 0xffff0000) | (data.hardwareType & 0xffff)
-    if (!sameOctets) this.#writeOctets(ordinal, data)
+    if (!sameOctets) this.octets.write(ordinal, data)
     this.noteExpiry(ordinal)
   }
 
@@ -238,14 +193,6 @@ export class BindingTable {
     this.rows.set(ordinal, Word.numberHigh, Math.floor(number / HIGH))
     this.rows.set(ordinal, Word.numberLow, number % HIGH)
     this.rows.set(ordinal, Word.changedAt, at)
-  }
-
-  /** Takes over a record's octets as they are on disk: header and fields. */
-  adoptOctets(ordinal: number, source: Uint8Array, from: number, to: number): void {
-    if (to - from <= OCTETS_HEADER) return
-    const reference = this.slabs.alloc(to - from)
-    copy(source, from, to, this.slabs.page(reference), this.slabs.offset(reference))
-    this.rows.set(ordinal, Word.octets, reference)
   }
 
   // ---- fields
@@ -291,69 +238,6 @@ export class BindingTable {
     }
   }
 
-  /** A view of one octet field (index into {@link OCTET_FIELDS}): good until the next change to the store. */
-  octets(ordinal: number, field: number): Uint8Array {
-    const reference = this.rows.get(ordinal, Word.octets)
-    if (reference === 0) return NO_OCTETS
-    const page = this.slabs.page(reference)
-    const header = this.slabs.offset(reference)
-    let at = header + OCTETS_HEADER
-    for (let i = 0; i < field; i++) at += length16(page, header + 2 * i)
-    const length = length16(page, header + 2 * field)
-    return length === 0 ? NO_OCTETS : page.subarray(at, at + length)
-  }
-
-  /** Octets of all fields with their header, as one view; empty where all fields are. */
-  allOctets(ordinal: number): Uint8Array {
-    const reference = this.rows.get(ordinal, Word.octets)
-    if (reference === 0) return NO_OCTETS
-    const page = this.slabs.page(reference)
-    const at = this.slabs.offset(reference)
-    let length = OCTETS_HEADER
-    for (let i = 0; i < OCTET_FIELDS.length; i++) length += length16(page, at + 2 * i)
-    return page.subarray(at, at + length)
-  }
-
-  hasOctets(ordinal: number, field: number, value: Uint8Array): boolean {
-    const reference = this.rows.get(ordinal, Word.octets)
-    if (reference === 0) return value.length === 0
-    const page = this.slabs.page(reference)
-    const header = this.slabs.offset(reference)
-    if (length16(page, header + 2 * field) !== value.length) return false
-    let at = header + OCTETS_HEADER
-    for (let i = 0; i < field; i++) at += length16(page, header + 2 * i)
-    for (let i = 0; i < value.length; i++) if (page[at + i] !== value[i]) return false
-    return true
-  }
-
-  /** Which octet fields differ from what is stored: bit n for field n of {@link OCTET_FIELDS}. */
-  differingOctets(ordinal: number, data: BindingData): number {
-    const { hardwareAddress, clientId, hostname, relay, options } = data
-    const reference = this.rows.get(ordinal, Word.octets)
-    if (reference === 0) {
-      return (
-        (hardwareAddress.length === 0 ? 0 : 1) |
-        (clientId.length === 0 ? 0 : 2) |
-        (hostname.length === 0 ? 0 : 4) |
-        (relay.length === 0 ? 0 : 8) |
-        (options.length === 0 ? 0 : 16)
-      )
-    }
-    const page = this.slabs.page(reference)
-    const header = this.slabs.offset(reference)
-    let at = header + OCTETS_HEADER
-    let mask = differs(page, at, length16(page, header), hardwareAddress) ? 1 : 0
-    at += length16(page, header)
-    if (differs(page, at, length16(page, header + 2), clientId)) mask |= 2
-    at += length16(page, header + 2)
-    if (differs(page, at, length16(page, header + 4), hostname)) mask |= 4
-    at += length16(page, header + 4)
-    if (differs(page, at, length16(page, header + 6), relay)) mask |= 8
-    at += length16(page, header + 6)
-    if (differs(page, at, length16(page, header + 8), options)) mask |= 16
-    return mask
-  }
-
   /** A copy of the record that later changes do not touch. */
   read(ordinal: number): Binding {
     const { rows } = this
@@ -377,7 +261,7 @@ export class BindingTable {
       const length = hardwareLength + clientLength + hostLength + relayLength + optionsLength
       let from = this.#room(length)
       const { buffer } = this.#copies
-      copy(page, header + OCTETS_HEADER, header + OCTETS_HEADER + length, this.#copies, from)
+      copyOctets(page, header + OCTETS_HEADER, header + OCTETS_HEADER + length, this.#copies, from)
       if (hardwareLength > 0) hardwareAddress = new Uint8Array(buffer, from, hardwareLength)
       from += hardwareLength
       if (clientLength > 0) clientId = new Uint8Array(buffer, from, clientLength)
@@ -456,38 +340,6 @@ export class BindingTable {
     this.#copied += length
     return at
   }
-
-  #writeOctets(ordinal: number, data: BindingData): void {
-    const { hardwareAddress: hardware, clientId: client, hostname: host, relay, options } = data
-    const length =
-      OCTETS_HEADER + hardware.length + client.length + host.length + relay.length + options.length
-    const old = this.rows.get(ordinal, Word.octets)
-    if (length === OCTETS_HEADER) {
-      if (old !== 0) this.empty(ordinal)
-      return
-    }
-    if (length > this.#scratch.length) this.#scratch = new Uint8Array(LARGEST_PIECE)
-    // By way of scratch, since `data` may be views of the very octets that are about to be overwritten.
-    const scratch = this.#scratch
-    let at = 0
-    at = putLength(scratch, at, hardware.length)
-    at = putLength(scratch, at, client.length)
-    at = putLength(scratch, at, host.length)
-    at = putLength(scratch, at, relay.length)
-    at = putLength(scratch, at, options.length)
-    at = copy(hardware, 0, hardware.length, scratch, at)
-    at = copy(client, 0, client.length, scratch, at)
-    at = copy(host, 0, host.length, scratch, at)
-    at = copy(relay, 0, relay.length, scratch, at)
-    copy(options, 0, options.length, scratch, at)
-    let reference = old
-    if (old === 0 || !this.slabs.fits(old, length)) {
-      if (old !== 0) this.slabs.free(old)
-      reference = this.slabs.alloc(length)
-      this.rows.set(ordinal, Word.octets, reference)
-    }
-    copy(scratch, 0, length, this.slabs.page(reference), this.slabs.offset(reference))
-  }
 }
 
 /** @throws RangeError where a record could not be kept: a mistake of the caller, who limits what comes in. */
@@ -532,32 +384,6 @@ function word32(octets: Uint8Array, at: number): number {
   return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
 }
 
-function length16(page: Uint8Array, at: number): number {
-  return page[at]! | (page[at + 1]! << 8)
-}
-
-function differs(page: Uint8Array, at: number, length: number, value: Uint8Array): boolean {
-  if (value.length !== length) return true
-  for (let i = 0; i < length; i++) if (page[at + i] !== value[i]) return true
-  return false
-}
-
-function putLength(target: Uint8Array, at: number, length: number): number {
-  target[at] = length
-  target[at + 1] = length >>> 8
-  return at + 2
-}
-
 function seconds32(value: number): number {
   return value <= 0 ? 0 : value >= 0xffffffff ? 0xffffffff : Math.floor(value)
-}
-
-// Typed array calls cost more than a short loop.
-const LOOP = 48
-
-function copy(source: Uint8Array, from: number, to: number, target: Uint8Array, at: number): number {
-  const length = to - from
-  if (length <= LOOP) for (let i = 0; i < length; i++) target[at + i] = source[from + i]!
-  else target.set(from === 0 && to === source.length ? source : source.subarray(from, to), at)
-  return at + length
 }

@@ -1,6 +1,7 @@
 // What a Bulk query's selector and window find, told from the records as they are stored.
 import { sameOctets } from '../binding.ts'
-import { type BindingTable, Word } from './binding-table.ts'
+import type { BindingTable } from './binding-table.ts'
+import { Word } from './record-words.ts'
 import { Field, type SelectorChains } from './selector-chains.ts'
 import type { BulkSelector, ChangeWindow } from './store.ts'
 
@@ -18,13 +19,13 @@ export function matcher(
       if (table.family !== 4 || hardwareAddress.length === 0) return () => false
       return (ordinal) =>
         (table.flags(ordinal) & 0xffff) === hardwareType &&
-        table.hasOctets(ordinal, Field.hardwareAddress, hardwareAddress)
+        table.octets.has(ordinal, Field.hardwareAddress, hardwareAddress)
     }
     case 'client-id': {
       const { clientId } = selector
       return clientId.length === 0
         ? () => false
-        : (ordinal) => table.hasOctets(ordinal, Field.clientId, clientId)
+        : (ordinal) => table.octets.has(ordinal, Field.clientId, clientId)
     }
     case 'relay-id': {
       const { relayId } = selector

@@ -9,13 +9,14 @@ import {
   sameOctets,
   type UnixSeconds,
 } from '../binding.ts'
-import { BindingTable, checkRecord, Flag, Word } from './binding-table.ts'
+import { BindingTable, checkRecord } from './binding-table.ts'
 import { BulkScans } from './bulk-scan.ts'
 import { ChangeIndex } from './change-index.ts'
 import { sameSelectors, selectorKey } from './indexes.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { LinearHash } from './linear-hash.ts'
 import { OrdinalList } from './ordinals.ts'
+import { Flag, Word } from './record-words.ts'
 import { DEFAULT_RETENTION, horizonAfter, pruneReason, type Retention } from './retention.ts'
 import { ALL_CHAINS, CLIENT_CHAIN, SelectorChains } from './selector-chains.ts'
 import type { BulkScan, BulkScanOptions, BulkSelector, Change, ChangeBatch } from './store.ts'
@@ -119,7 +120,7 @@ export class Memory {
       this.#count(data.state, 1)
       this.#lengths[data.prefixLength]!++
     } else {
-      const octets = table.differingOctets(ordinal, data)
+      const octets = table.octets.differing(ordinal, data)
       relink = this.chains.differing(ordinal, data, octets)
       const number = table.changeNumber(ordinal)
       this.#scans.moving(ordinal, number)
@@ -383,7 +384,7 @@ export class Memory {
       const binding = table.find(departure.address)
       // Departures are written ahead of bindings: this one's binding has not left yet as far as the disk knows.
       if (binding !== 0 && sameSelectors(this.family, table.read(binding), departure)) {
-        table.empty(ordinal)
+        table.octets.empty(ordinal)
         this.unwritten.removed(ordinal)
         return false
       }
@@ -487,7 +488,7 @@ export class Memory {
 
   #remove(ordinal: number): void {
     this.index.clear(this.table.changeNumber(ordinal))
-    this.table.empty(ordinal)
+    this.table.octets.empty(ordinal)
     this.unwritten.removed(ordinal)
   }
 

@@ -7,7 +7,9 @@
 import { crc32 } from 'node:zlib'
 import type { ChangeNumber, Family, LogicalSeconds } from '../binding.ts'
 import { SidecarError } from '../errors.ts'
-import { type BindingTable, Flag, OCTETS_HEADER, Word } from './binding-table.ts'
+import type { BindingTable } from './binding-table.ts'
+import { OCTETS_HEADER } from './record-octets.ts'
+import { Flag, Word } from './record-words.ts'
 import type { FeedPosition } from './store.ts'
 
 export const FORMAT_VERSION = 1
@@ -57,7 +59,7 @@ export function recordKey(table: BindingTable, ordinal: number): Buffer {
 
 /** The record as it is now. Its checksum is its last four octets. */
 export function encodeRecord(table: BindingTable, ordinal: number): Buffer {
-  const octets = table.allOctets(ordinal)
+  const octets = table.octets.all(ordinal)
   const record = Buffer.allocUnsafe(OVERHEAD + table.addressLength + octets.length)
   record[0] = FORMAT_VERSION
   record[1] = table.family | ((table.flags(ordinal) & Flag.departure) === 0 ? 0 : DEPARTURE_BIT)
@@ -114,7 +116,7 @@ export function decodeRecord(
     for (let i = 0; i < OCTETS_HEADER && at + i + 1 < end; i += 2)
       needed += octets[at + i]! | (octets[at + i + 1]! << 8)
     if (needed !== end - at) throw refuse('has wrong lengths')
-    table.adoptOctets(ordinal, octets, at, end)
+    table.octets.adopt(ordinal, octets, at, end)
   }
   chunk[row + Word.checksum] = checksum
   return ordinal

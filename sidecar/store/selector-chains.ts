@@ -4,10 +4,10 @@
 // second in another, and so on; sets that few bindings need take little memory.
 import type { BindingData } from '../binding.ts'
 import type { BindingTable } from './binding-table.ts'
-import { Word } from './binding-table.ts'
 import { Chains } from './chains.ts'
 import { findRelaySelectors, Spans } from './indexes.ts'
 import type { KeyedHash } from './keyed-hash.ts'
+import { Word } from './record-words.ts'
 
 /** Distinct relay-ids, and remote-ids, by which one binding is found: one of each relay on the longest way (RFC 8415 section 7.6). */
 export const MAX_LEVELS = 9
@@ -57,17 +57,17 @@ export class SelectorChains {
     this.#table = table
     this.#hash = hash
     if (table.family === 4) {
-      this.#byHardware = new Chains((at, value) => table.hasOctets(at, Field.hardwareAddress, value))
+      this.#byHardware = new Chains((at, value) => table.octets.has(at, Field.hardwareAddress, value))
     } else {
       this.#bySubnet = new Chains((at, value) => table.rows.get(at, Word.subnetId) === subnetOf(value))
     }
-    this.#byClient = new Chains((at, value) => table.hasOctets(at, Field.clientId, value))
+    this.#byClient = new Chains((at, value) => table.octets.has(at, Field.clientId, value))
   }
 
   /**
    * What selects and would differ if `data` took the place of what is stored; 0 = nothing does. To be called before
    * the record is overwritten, and the result handed to {@link unlink} and, after it, to {@link link}.
-   * `octets`: which octet fields differ, see BindingTable.differingOctets().
+   * `octets`: which octet fields differ, see RecordOctets.differing().
    */
   differing(ordinal: number, data: BindingData, octets: number): number {
     const table = this.#table
@@ -109,16 +109,16 @@ export class SelectorChains {
   link(ordinal: number, mask: number): void {
     const table = this.#table
     if ((mask & HARDWARE) !== 0 && this.#byHardware !== undefined) {
-      this.#linkOctets(this.#byHardware, ordinal, table.octets(ordinal, Field.hardwareAddress))
+      this.#linkOctets(this.#byHardware, ordinal, table.octets.field(ordinal, Field.hardwareAddress))
     }
     if ((mask & CLIENT) !== 0) {
-      this.#linkOctets(this.#byClient, ordinal, table.octets(ordinal, Field.clientId))
+      this.#linkOctets(this.#byClient, ordinal, table.octets.field(ordinal, Field.clientId))
     }
     if ((mask & SUBNET) !== 0 && this.#bySubnet !== undefined) {
       this.#linkOctets(this.#bySubnet, ordinal, subnetValue(table.rows.get(ordinal, Word.subnetId)))
     }
     if ((mask & ~(HARDWARE | CLIENT | SUBNET | RELAY_DATA | UNCHAINED)) === 0) return
-    const relay = table.octets(ordinal, Field.relay)
+    const relay = table.octets.field(ordinal, Field.relay)
     if (relay.length === 0) return
     // Chains compare by means of the other spans.
     findRelaySelectors(table.family, relay, 0, relay.length, this.#relayIds, this.#remoteIds)
@@ -222,7 +222,7 @@ export class SelectorChains {
   }
 
   #findOther(ordinal: number): Uint8Array {
-    const relay = this.#table.octets(ordinal, Field.relay)
+    const relay = this.#table.octets.field(ordinal, Field.relay)
     const { family } = this.#table
     findRelaySelectors(family, relay, 0, relay.length, this.#otherRelayIds, this.#otherRemoteIds)
     return relay

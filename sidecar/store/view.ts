@@ -1,5 +1,6 @@
 import type { Binding, BindingState, ChangeNumber, LogicalSeconds, Origin, UnixSeconds } from '../binding.ts'
-import { type BindingTable, Word } from './binding-table.ts'
+import type { BindingTable } from './binding-table.ts'
+import { Word } from './record-words.ts'
 
 /**
  * A binding read where it lies, without copying: set {@link ordinal}, then read. Its octet fields are views of the
@@ -48,19 +49,19 @@ export class BindingView implements Binding {
     return this.#table.rows.get(this.ordinal, Word.stateSince)
   }
   get hardwareAddress(): Uint8Array {
-    return this.#table.octets(this.ordinal, 0)
+    return this.#table.octets.field(this.ordinal, 0)
   }
   get clientId(): Uint8Array {
-    return this.#table.octets(this.ordinal, 1)
+    return this.#table.octets.field(this.ordinal, 1)
   }
   get hostname(): Uint8Array {
-    return this.#table.octets(this.ordinal, 2)
+    return this.#table.octets.field(this.ordinal, 2)
   }
   get relay(): Uint8Array {
-    return this.#table.octets(this.ordinal, 3)
+    return this.#table.octets.field(this.ordinal, 3)
   }
   get options(): Uint8Array {
-    return this.#table.octets(this.ordinal, 4)
+    return this.#table.octets.field(this.ordinal, 4)
   }
   get changedAt(): LogicalSeconds {
     return this.#table.changedAt(this.ordinal)

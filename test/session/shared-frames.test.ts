@@ -39,7 +39,7 @@ function query(
       )
 }
 
-const requested = { 4: [51, 58, 61, 82, 153, 12], 6: [100, 47, 39] }
+const requested = { 4: [51, 58, 59, 61, 82, 153, 12], 6: [100, 47, 39] }
 const SINCE_2000 = 946684800
 
 function requestorsOf(family: FamilyUnderTest) {
@@ -72,8 +72,10 @@ const steps = fc.array(
     ended: fc.boolean(),
     relay: fc.boolean(),
     seconds: fc.constantFrom(0, 0, 0, 1, 3),
-    keaStep: fc.constantFrom(0, 0, 0, 1, -1),
+    // Clocks that are far apart: then a time left depends on both, to the second.
+    keaStep: fc.constantFrom(0, 0, 0, 1, -1, 100),
     renew: fc.constantFrom(900, 900, 1000),
+    rebind: fc.constantFrom(0, 0, 1500),
     announce: fc.boolean(),
   }),
   { maxLength: 25 },
@@ -103,11 +105,12 @@ for (const family of families)
           const index = new IndexModel()
           const shared = shareFrames(family.dialect, capacity)
           let renew = 900
+          let rebind = 0
           const connect = (one: (typeof requestors)[number], since?: number): Driver[] => {
             const setup: Partial<Setup> = {
               limits: { batchChanges: one.batchChanges, maxReply: one.maxReply },
               rights: { withhold: new Set(one.withhold), relayIds: one.scoped ? [R1] : [] },
-              service: { timers: () => ({ renew, rebind: 0 }) },
+              service: { timers: () => ({ renew, rebind }) },
             }
             const octets = query(family, one.xid, one.requested, since)
             return [shared, family.dialect].map((dialect) => {
@@ -123,6 +126,7 @@ for (const family of families)
             time.pass(step.seconds)
             time.keaAhead += step.keaStep
             renew = step.renew
+            rebind = step.rebind
             const { keaNow, now } = time.moment
             const changes = {
               state: step.ended ? BindingState.released : BindingState.active,
@@ -144,6 +148,7 @@ for (const family of families)
               time.keaAhead--
             }
             if (i === 1) renew = 1100
+            if (i === 4) rebind = 1600
             if (i === 3) time.keaAhead++
             for (const driver of pair) {
               driver.reading = true
