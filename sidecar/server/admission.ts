@@ -17,6 +17,8 @@ export interface Counted {
   readonly secure: boolean
   /** No query runs on it, nor has come yet. */
   readonly idle: boolean
+  /** It is over, and about to be gone. */
+  readonly closing: boolean
   destroy(reason: string): void
 }
 
@@ -70,7 +72,7 @@ export class Admission<C extends Counted> {
     const rate = this.#rate.take(address, !secure, performance.now())
     if (rate !== undefined) return rate
     if (!secure) return this.#withinLimits(requester!, address)
-    const unsecured = [...this.#connections].filter((connection) => !connection.secure)
+    const unsecured = [...this.#connections].filter(({ secure, closing }) => !secure && !closing)
     if (unsecured.filter((connection) => connection.address === address).length >= MAX_UNSECURED_OF_ONE) {
       return `${MAX_UNSECURED_OF_ONE} connections from there have not started TLS yet`
     }
@@ -135,5 +137,5 @@ function mostOf<C extends Counted>(
 
 function idleOfGreediest<C extends Counted>(connections: readonly C[]): readonly C[] {
   const most = mostOf(connections, ({ identity }) => identity)
-  return most.length > 1 ? most.filter(({ idle }) => idle) : []
+  return most.length > 1 ? most.filter(({ idle, closing }) => idle && !closing) : []
 }

@@ -159,6 +159,10 @@ export class Connection {
     return this.#queries.caughtUp
   }
 
+  get closing(): boolean {
+    return this.#closing
+  }
+
   get idle(): boolean {
     return this.#queries.running === 0
   }

@@ -8,11 +8,9 @@ import type { Requester } from '../config-requesters.ts'
 import type { ListenOverride } from '../daemon-flags.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { defaultLimits } from '../session/limits.ts'
 import type { ChangeBatch, Moment, Rights, ScanQuery, SessionSettings } from '../session/session-io.ts'
 import { shortTimers } from '../short-timers.ts'
-import { type BulkStore, MAX_BULK_SCANS } from '../store/store.ts'
-import { parseAddress } from '../wire/address.ts'
+import type { BulkStore } from '../store/store.ts'
 import { Admission } from './admission.ts'
 import { sameRights } from './allow-list.ts'
 import { ChangeReader } from './change-reader.ts'
@@ -24,6 +22,7 @@ import { type Authorities, judgePeer } from './peer-judge.ts'
 import { NOT_HEARD, QueryOpenings } from './query-openings.ts'
 import { Refusals } from './refusals.ts'
 import type { Remembered, ServiceMemory } from './service-memory.ts'
+import { identityFor, limitsOf, rightsOf } from './session-settings.ts'
 import type { SecuredPeer, TlsUpgrader } from './tls.ts'
 import type { TlsPlaces } from './tls-files.ts'
 import { TlsKeeper } from './tls-keeper.ts'
@@ -70,8 +69,6 @@ export interface RequestorServiceParts {
 
 /** Milliseconds in which growth of the index is gathered into one wake-up of the requestors at the tail. */
 const GATHER_MS = 2
-/** Where `max-concurrent-queries` is 0: what the store takes at once. */
-const NO_LIMIT = MAX_BULK_SCANS
 let connectionNumber = 0
 
 export class RequestorService implements ConnectionHost {
@@ -457,17 +454,10 @@ export class RequestorService implements ConnectionHost {
   #settingsFor(requester: Requester, socket: Socket): SessionSettings {
     const config = this.#config!
     return {
-      limits: {
-        ...defaultLimits,
-        dataSeconds: config.idleSeconds,
-        activeSendSeconds: config.activeSendSeconds,
-        activeIdleSeconds: config.activeIdleSeconds,
-        activeLagSeconds: config.activeLagSeconds,
-        maxBulkQueries: config.maxConcurrentQueries === 0 ? NO_LIMIT : config.maxConcurrentQueries,
-      },
+      limits: limitsOf(config),
       rights: rightsOf(requester),
       service: {
-        identity: this.#identityFor(socket),
+        identity: identityFor(config.family, this.#identities, socket.localAddress),
         activeEnabled: config.active,
         bulkEnabled: config.bulk,
         timers: (subnetId) => this.#topology.timers(subnetId),
@@ -476,18 +466,6 @@ export class RequestorService implements ConnectionHost {
       },
       tls: { mode: config.tls.mode, ready: this.#tls.upgrader !== undefined },
     }
-  }
-
-  /**
-   * DHCPv4: the address that the requestor connected to, if Kea answers with it; else the one Kea uses most; the former
-   * also where Kea has not said any. DHCPv6: the DUID.
-   */
-  #identityFor(socket: Socket): Uint8Array {
-    const [usual] = this.#identities
-    if (this.#parts.family === 6) return usual!
-    const local = parseAddress(socket.localAddress ?? '') ?? new Uint8Array(4)
-    const own = this.#identities.some((octets) => Buffer.from(octets).equals(local))
-    return own ? local : (usual ?? local)
   }
 
   #subnetsOfLink(linkAddress: Uint8Array): readonly number[] | undefined {
@@ -502,19 +480,5 @@ export class RequestorService implements ConnectionHost {
 
   #statusChanged(): void {
     this.#parts.onStatus?.()
-  }
-}
-
-function rightsOf(requester: Requester): Rights {
-  return {
-    active: requester.queries.includes('active'),
-    bulk: requester.queries.includes('bulk'),
-    withhold: new Set(requester.withholdOptions),
-    subnets: requester.subnets,
-    relayDataAlways: requester.relayDataAlways,
-    relayIds: requester.relayIds,
-    remoteIds: requester.remoteIds,
-    keepaliveSeconds: requester.keepaliveInterval,
-    keepaliveForm: requester.keepaliveForm,
   }
 }
