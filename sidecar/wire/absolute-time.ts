@@ -12,8 +12,10 @@ export function toSeconds2000(unixSeconds: number): Seconds2000 {
 
 /** The Unix second meant by `value`: of all that share it modulo 2^32, the one nearest to `near` (Unix seconds). */
 export function fromSeconds2000(value: Seconds2000, near: number): number {
-  const ahead = modulo32(value - toSeconds2000(near))
-  return near + (ahead < 2 ** 31 ? ahead : ahead - 2 ** 32)
+  // A whole second: fractions would not come out as the second that went in.
+  const second = Math.floor(near)
+  const ahead = modulo32(value - toSeconds2000(second))
+  return second + (ahead < 2 ** 31 ? ahead : ahead - 2 ** 32)
 }
 
 function modulo32(value: number): number {

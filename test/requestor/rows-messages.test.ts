@@ -1,6 +1,6 @@
 // What the RFCs say of a requestor's messages and of how it reads a server's, statement by statement, without sockets.
 import assert from 'node:assert/strict'
-import { describe } from 'node:test'
+import { describe, it } from 'node:test'
 import { BindingState } from '../../sidecar/binding.ts'
 import { parseArguments } from '../../sidecar/requestor/arguments.ts'
 import { bindingJson } from '../../sidecar/requestor/binding-json.ts'
@@ -483,6 +483,14 @@ describe('answers to Bulk queries', () => {
     assert.throws(() => bulk(4).handle(active4(XID + 1, 1), NOW), { code: 'ALQ_SERVER_PROTOCOL' })
     assert.throws(() => bulk(6).handle(reply6(16, XID + 1), NOW), { code: 'ALQ_SERVER_PROTOCOL' })
   })
+})
+
+it('a DHCPv6 time is the second that the server meant, whatever fraction of one our clock shows', () => {
+  for (let fraction = 0; fraction < 1; fraction += 0.0137) {
+    const client = active(6)
+    const [accepted] = client.handle(accepts(6, XID, NOW + 500), NOW + 31_557_600 + fraction)
+    assert.equal(accepted?.resumePoint, NOW + 500)
+  }
 })
 
 describe('the command line', () => {

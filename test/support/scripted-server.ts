@@ -15,6 +15,7 @@ export class ScriptedConnection {
   #frames: Buffer[] = []
   #waiting: (() => void)[] = []
   #speaker: Socket | TLSSocket
+  readonly #onEnd: () => void
 
   constructor(socket: Socket) {
     this.socket = socket
@@ -24,12 +25,12 @@ export class ScriptedConnection {
       reset = (error as { code?: string }).code === 'ECONNRESET'
     })
     socket.on('data', this.#onClear)
-    const end = () => {
+    this.#onEnd = () => {
       this.over ??= { reset }
       this.#wake()
     }
-    socket.on('end', end)
-    socket.on('close', end)
+    socket.on('end', this.#onEnd)
+    socket.on('close', this.#onEnd)
   }
 
   readonly #onClear = (data: Buffer) => {
@@ -79,17 +80,23 @@ export class ScriptedConnection {
   }
 
   /** The server's part of a handshake. */
-  async secure(options: { cert: string; key: string; ca?: string }): Promise<TLSSocket> {
+  async secure(options: {
+    cert: string
+    key: string
+    ca?: string
+    ciphers?: string
+    maxVersion?: 'TLSv1.2'
+  }): Promise<TLSSocket> {
     this.socket.off('data', this.#onClear)
     const secure = new TlsServerSocket(this.socket, {
       isServer: true,
-      cert: options.cert,
-      key: options.key,
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
+      ...options,
       requestCert: true,
       rejectUnauthorized: false,
     })
-    secure.on('error', () => {})
+    secure.on('error', this.#onEnd)
+    secure.on('end', this.#onEnd)
+    secure.on('close', this.#onEnd)
     this.#speaker = secure
     secure.on('data', (data: Buffer) => this.#onData(data))
     await once(secure, 'secure')

@@ -18,6 +18,8 @@ export interface ServiceOptions {
   readonly families?: readonly Family[]
   /** More of Kea's configuration, for both families or by family. Hooks named here come after ours. */
   readonly kea?: Omit<KeaOptions, 'hooks'>
+  /** Parameters of the one subnet of kea-dhcp4. */
+  readonly subnet4?: JsonObject
   /** Parameters of our hook, in place of those of the same name here. */
   readonly hook?: JsonObject
   /** Keas' leases are in a database of this kind, one for both families; in lease files unless given. */
@@ -72,6 +74,7 @@ export class Service {
   keaOptions(family: Family, hook: JsonObject = {}): KeaOptions {
     return {
       ...this.#options.kea,
+      ...(family === 4 && this.#options.subnet4 ? { subnet: this.#options.subnet4 } : {}),
       ...(this.#database ? { database: this.#database } : {}),
       hooks: [
         { library: feedLibrary, parameters: { ...this.hookParameters(family), ...hook } },

@@ -161,7 +161,8 @@ export class MirrorPlan {
       actions.push({ do: 'ask-active', since })
     }
     if (this.#wantsBulk && now >= this.#bulkFrom) {
-      const generation = this.#position.generation + 1
+      // One number for the window, one for everything: what only the window told has ended by now.
+      const generation = this.#position.generation + 2
       this.#bulkRunning = true
       this.#bulkAsked = now
       this.#move({ generation })

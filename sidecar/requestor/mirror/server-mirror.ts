@@ -229,7 +229,7 @@ export class ServerMirror {
       if (window !== undefined) {
         this.#note({ event: 'asking-window', ...window })
         const answer = run.requestor.query({ by: 'all' }, { start: window.start, end: window.end, wants })
-        await this.#take(answer, generation)
+        await this.#take(answer, generation - 1)
         const { status, text } = answer.outcome!
         // Some servers cannot tell of a window that reaches further back than their history: the whole answer will.
         if (status !== 'Success') this.#note({ event: 'window-refused', reason: `${status} ${text}`.trim() })
@@ -273,10 +273,8 @@ export class ServerMirror {
       count += told.length
       this.#trouble = undefined
       for (const { baseTime } of told) this.#observe(baseTime)
-      await this.#tell(
-        told.map(({ binding }) => this.#telling(binding)),
-        { generation, byActive: false },
-      )
+      const tellings = told.filter(isNews).map(({ binding }) => this.#telling(binding))
+      if (tellings.length > 0) await this.#tell(tellings, { generation, byActive: false })
     }
   }
 
@@ -312,4 +310,12 @@ export class ServerMirror {
     this.#trouble = reasonOf(error)
     this.#note({ event: 'lost', query, code: error.code, reason: reasonOf(error) })
   }
+}
+
+/**
+ * A DHCPv4 answer about everything names each address of each pool, sixteen millions of them for a /8. That one is free need
+ * not be looked up: whatever the whole answer does not tell to be held ends with it (see `sweep`).
+ */
+function isNews({ binding }: { readonly binding: ReportedBinding }): boolean {
+  return binding.family === 6 || binding.state !== BindingState.available
 }

@@ -107,7 +107,7 @@ describe('what a mirror does', () => {
     story.does({ type: 'told', resumePoint: 9100 })
     assert.deepEqual(story.does({ type: 'bulk-told' }), ['sweep'])
     assert.deepEqual(story.does({ type: 'bulk-done', baseTime: 9050 }), [])
-    assert.deepEqual(story.plan.position, { since: 9100, generation: 4, due: undefined })
+    assert.deepEqual(story.plan.position, { since: 9100, generation: 5, due: undefined })
     assert.equal(story.plan.phase, 'live')
   })
 
