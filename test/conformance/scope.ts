@@ -23,7 +23,6 @@ const notApplicable: Readonly<Record<string, string>> = {
   '4388-6.4.2-12':
     'Kea servers of an HA pair pass it to each other in the extended information of a lease; the partner tells what came',
   '5460-4-03': 'no Leasequery is served over UDP',
-  '6607-3.5-01': 'no VSS option is ever sent',
   '6607-7-01': NO_VPNS,
   '6607-7.1-01': NO_VPNS,
   '6607-9-02': NO_VPNS,
