@@ -48,7 +48,7 @@ function short(action: PlanAction): string {
 }
 
 describe('what a mirror does', () => {
-  it('begins with Bulk, then follows from its first base-time (RFC 7724 section 4, RFC 7653 section 4)', () => {
+  it('7724-4-01, 7653-4-01: begins with Bulk, then follows from its first base-time (RFC 7724 section 4, RFC 7653 section 4)', () => {
     const story = new Story(FIRST_POSITION)
     assert.deepEqual(story.does('time'), ['bulk'])
     assert.equal(story.plan.phase, 'bulk')
@@ -67,7 +67,7 @@ describe('what a mirror does', () => {
     assert.deepEqual(story.does({ type: 'bulk-done', baseTime: undefined }, 30), [`active since ${NOW}`])
   })
 
-  it('connects no more than once in 60 s, and at once where the last attempt is older (RFC 7724 section 7.1)', () => {
+  it('7724-7.1-02, 7653-8.1-02: connects no more than once in 60 s, and at once where the last attempt is older (RFC 7724 section 7.1)', () => {
     const story = new Story(at(500))
     assert.deepEqual(story.does('time'), ['active since 500'])
     assert.deepEqual(story.does({ type: 'active-over' }, 1), [])

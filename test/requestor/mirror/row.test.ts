@@ -76,6 +76,22 @@ describe('records of several servers about one binding', () => {
     })
   }
 
+  it('5007-4.3.4-02, 5007-4.3.4-01: in DHCPv6 the newest contact counts; what only one server knows of a client stays', () => {
+    const six = { family: 6, 'state-since': null, 'hardware-address': null, 'client-id': '000301' } as const
+    const newer = record({ ...six, 'last-transaction': NOW })
+    const older = record({ ...six, 'last-transaction': NOW - 1 })
+    assert.ok(compareRecords(newer, older, NOW) < 0)
+    const address = withRecord(NO_ROW, 1, record({ ...six, address: '2001:db8::1' }), false)
+    const prefix = withRecord(
+      NO_ROW,
+      2,
+      record({ ...six, address: '2001:db8:1::', 'prefix-length': 56 }),
+      false,
+    )
+    const clients = [address, prefix].map((row) => currentOf(row, NOW)?.['client-id'])
+    assert.deepEqual(clients, ['000301', '000301'])
+  })
+
   it('a lease past its end does not win by being local: its server is away', () => {
     const gone = record({ expires: NOW - 1 })
     const told = record({ state: 'available', expires: null, remote: true })
@@ -94,7 +110,7 @@ describe('records of several servers about one binding', () => {
     assert.equal(currentOf(row, NOW)?.expires, NOW + 30)
   })
 
-  it('an end that one server tells counts, though another has not told it yet; then nothing is kept (RFC 7724 section 9)', () => {
+  it('7724-9-04: an end that one server tells counts, though another has not told it yet; then nothing is kept', () => {
     let row = withRecord(NO_ROW, 1, record({}), false)
     row = withRecord(row, 2, record({}), false)
     row = withRecord(row, 1, record({ state: 'released', 'last-transaction': NOW + 5 }), false)
