@@ -86,6 +86,7 @@ export class Delivery {
     const changes = pending.filter(({ change }) => change !== undefined)
     try {
       const { signal } = this.#stop
+      if (changes.length > 0) await this.#replica.handing(this.#number, changes)
       if (changes.length > 0) await this.#receiver.hand(changes.map(changeJson), signal)
     } catch (error) {
       if (this.#stop.signal.aborted) return

@@ -13,7 +13,7 @@ import type { BindingJson } from '../binding-json.ts'
 import { FIRST_POSITION, type Position } from './plan.ts'
 import {
   type Change,
-  changeBetween,
+  changeFor,
   currentOf,
   type Handed,
   isEmpty,
@@ -263,6 +263,21 @@ export class Replica {
     })
   }
 
+  /** These are about to be handed over: noted first, since a receiver may take what we never hear of. */
+  async handing(receiver: number, changes: readonly Pending[]): Promise<void> {
+    await this.#alone(async () => {
+      const rows = await this.#rows(changes.map(({ key }) => key))
+      const operations = changes.flatMap(({ key, change }) => {
+        const row = rows.get(key)!
+        const handed = row.receivers[receiver]!
+        if (handed.tried !== undefined) return []
+        const tried = { ...handed, tried: change!.binding }
+        return [put(`b${key}`, { ...row, receivers: { ...row.receivers, [receiver]: tried } })]
+      })
+      if (operations.length > 0) await this.#level.batch(operations)
+    })
+  }
+
   /** These were handed over. What has changed since is queued anew, behind all others. */
   async handed(receiver: number, done: readonly Pending[]): Promise<void> {
     await this.#alone(async () => {
@@ -291,7 +306,7 @@ export class Replica {
     await this.#alone(async () => {
       const row = (await this.#rows([key])).get(key)!
       const place = this.#meta.nextQueued++
-      const handed = { told: row.receivers[receiver]?.told, queued: place }
+      const handed: Handed = { told: undefined, ...row.receivers[receiver], queued: place }
       const changed = { ...row, receivers: { ...row.receivers, [receiver]: handed } }
       await this.#level.batch([
         del(queueKey(receiver, queued)),
@@ -314,7 +329,7 @@ export class Replica {
 
   #change(row: Row, receiver: number): Change | undefined {
     const { now, renewals } = this.#options
-    return changeBetween(row.receivers[receiver]?.told, currentOf(row, now()), renewals)
+    return changeFor(row.receivers[receiver], currentOf(row, now()), renewals)
   }
 
   /** What to write for rows that changed: queued for receivers where something is to be told. */

@@ -22,6 +22,8 @@ export interface Handed {
   readonly told: BindingJson | undefined
   /** Its place in the receiver's queue; undefined = not in it. */
   readonly queued: number | undefined
+  /** It was handed over and not acknowledged: the receiver may have taken it all the same. */
+  readonly tried?: BindingJson | undefined
 }
 
 export const NO_ROW: Row = { servers: {}, receivers: {} }
@@ -86,6 +88,19 @@ export function changeBetween(
   }
   if (told === undefined) return { change: 'added', binding: current, before: undefined }
   return alike(told, current, renewals) ? undefined : { change: 'changed', binding: current, before: told }
+}
+
+/** What must be handed to a receiver; one that may have taken what it did not acknowledge is told how it stands in any case. */
+export function changeFor(
+  handed: Handed | undefined,
+  current: BindingJson | undefined,
+  renewals: boolean,
+): Change | undefined {
+  const { told, tried } = handed ?? {}
+  if (tried === undefined) return changeBetween(told, current, renewals)
+  if (current === undefined) return { change: 'removed', binding: tried, before: undefined }
+  if (told === undefined) return { change: 'added', binding: current, before: undefined }
+  return { change: 'changed', binding: current, before: told }
 }
 
 /** Seconds by which one time may differ when it is told twice: whole seconds of two clocks. */

@@ -4,6 +4,7 @@ import type { BindingJson } from '../../../sidecar/requestor/binding-json.ts'
 import { compareRecords } from '../../../sidecar/requestor/mirror/better.ts'
 import {
   changeBetween,
+  changeFor,
   currentOf,
   isEmpty,
   type KeptRecord,
@@ -165,6 +166,14 @@ describe('what a receiver is handed', () => {
     assert.equal(changeBetween(known, later, false), undefined, 'a renewal that is not wanted')
     const moved = { ...later, 'hardware-address': '02005e000002' }
     assert.equal(changeBetween(known, moved, false)?.change, 'changed')
+  })
+
+  it('is how it stands, in any case, where an attempt was not acknowledged: the receiver may have taken it', () => {
+    const tried = { told: undefined, queued: 1, tried: known }
+    assert.equal(changeFor(tried, undefined, true)?.change, 'removed')
+    assert.equal(changeFor(tried, known, true)?.change, 'added')
+    assert.equal(changeFor({ ...tried, told: known }, known, true)?.change, 'changed')
+    assert.equal(changeFor({ told: known, queued: undefined }, known, true), undefined)
   })
 
   it('is nothing where times differ by the grain of two clocks', () => {
