@@ -29,6 +29,10 @@ export class CraftedClient4 {
   /** The address it holds. */
   address = '0.0.0.0'
   attachment: Attachment
+  /** What it calls itself (option 12). */
+  hostName: string | undefined
+  /** Seconds it asks for (option 51). */
+  leaseTime: number | undefined
   /** Where its relay agent sends what it says. */
   servers: readonly Endpoint[] = [server4]
   /** The one that answered last (option 54). */
@@ -64,6 +68,15 @@ export class CraftedClient4 {
     assert.equal(ack.type, types4.ack, `the REQUEST for ${offered} was refused`)
     this.address = ack.address
     return ack.address
+  }
+
+  /** REQUEST of what was offered, for a server that may not answer: wait for what it does. */
+  request(offered: string): void {
+    this.address = offered
+    this.#say(types4.request, '0.0.0.0', [
+      [50, ipv4(offered)],
+      [54, ipv4(this.#server)],
+    ])
   }
 
   /** @returns whether the server agreed (ACK, not NAK) */
@@ -121,6 +134,12 @@ export class CraftedClient4 {
     fixed.set([99, 130, 83, 99], 236)
     const all: [number, Buffer][] = [[53, Buffer.of(type)], ...options]
     if (this.clientId) all.push([61, this.clientId])
+    if (this.leaseTime !== undefined) {
+      const seconds = Buffer.alloc(4)
+      seconds.writeUInt32BE(this.leaseTime)
+      all.push([51, seconds])
+    }
+    if (this.hostName !== undefined) all.push([12, Buffer.from(this.hostName)])
     const { circuit, remote } = this.attachment
     const agent = [
       ...(circuit === undefined ? [] : [option4(1, Buffer.from(circuit))]),

@@ -240,7 +240,7 @@ int lease4_decline(CalloutHandle& handle) {
 int lease4_expire(CalloutHandle& handle) {
     return guarded([&](Hook& loaded) {
         const auto lease = argument<Lease4Ptr>(handle, "lease4");
-        ThreadContext::current().reclaiming(lease->addr_);
+        ThreadContext::current().reclaiming(lease);
         loaded.marked(*lease, Origin::reclamation);
     });
 }
@@ -285,7 +285,7 @@ int lease6_decline(CalloutHandle& handle) {
 int lease6_expire(CalloutHandle& handle) {
     return guarded([&](Hook& loaded) {
         const auto lease = argument<Lease6Ptr>(handle, "lease6");
-        ThreadContext::current().reclaiming(lease->addr_);
+        ThreadContext::current().reclaiming(lease);
         loaded.marked(*lease, Origin::reclamation);
     });
 }

@@ -200,7 +200,7 @@ template void Hook::tappedAny(Operation, const Lease6&) noexcept;
 template <typename L>
 Origin Hook::originOf(Operation operation, const L& lease, Octets address, bool of_packet,
                       ThreadContext& thread) const {
-    if (thread.isReclaiming(address) && isReclaimed(operation, lease)) {
+    if (thread.isReclaiming(lease) && isReclaimed(operation, lease)) {
         thread.reclaimed();
         return Origin::reclamation;
     }

@@ -86,7 +86,7 @@ void ThreadContext::forgetAll() {
 template <typename Packet>
 bool ThreadContext::take(boost::weak_ptr<Packet>& mine, const boost::shared_ptr<Packet>& packet) {
     answers_packets_ = true;
-    reclaiming_.length = 0;
+    reclaiming_.reset();
     // The same address may be another packet's memory by now: only a living one is the same packet.
     if (packet_ == packet.get() && !mine.expired()) {
         return false;
@@ -119,15 +119,11 @@ void ThreadContext::endPacket() {
     packet6_.reset();
     packet_ = nullptr;
     encoded_ = false;
-    reclaiming_.length = 0;
+    reclaiming_.reset();
     declining_.length = 0;
     renewing_count_ = 0;
     written_.clear();
     forgetTapped();
-}
-
-void ThreadContext::reclaiming(const isc::asiolink::IOAddress& address) {
-    reclaiming_.set(address);
 }
 
 void ThreadContext::declining(const isc::asiolink::IOAddress& address) {

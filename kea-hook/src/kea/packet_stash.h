@@ -8,6 +8,7 @@
 
 #include <dhcp/pkt4.h>
 #include <dhcp/pkt6.h>
+#include <dhcpsrv/lease.h>
 
 #include <boost/weak_ptr.hpp>
 
@@ -53,13 +54,14 @@ public:
     void resume(const isc::dhcp::Pkt6Ptr& packet) { take(packet6_, packet); }
     void endPacket();
 
-    /// Kea is about to reclaim the lease of this address.
-    void reclaiming(const isc::asiolink::IOAddress& address);
+    /// Kea is about to reclaim this lease. Another library may forbid it: then Kea lets go of this very object, so
+    /// that it is not taken for the one that a command deletes later.
+    void reclaiming(const isc::dhcp::LeasePtr& lease) { reclaiming_ = lease; }
     /// Kea is about to decline the lease of this address for the packet in hand.
     void declining(const isc::asiolink::IOAddress& address);
-    bool isReclaiming(Octets address) const { return reclaiming_.view() == address; }
+    bool isReclaiming(const isc::dhcp::Lease& lease) const { return reclaiming_.lock().get() == &lease; }
     bool isDeclining(Octets address) const { return declining_.view() == address; }
-    void reclaimed() { reclaiming_.length = 0; }
+    void reclaimed() { reclaiming_.reset(); }
 
     /// The data of the packet in hand if it is of the lease's client, else null. Good until the next call.
     const PacketView* packetOf(const isc::dhcp::Lease4& lease, const OptionCodes& captured);
@@ -125,7 +127,7 @@ private:
     bool answers_packets_ = false;
     PacketView view_;
     PacketScratch scratch_;
-    AddressOctets reclaiming_;
+    boost::weak_ptr<isc::dhcp::Lease> reclaiming_;
     AddressOctets declining_;
     std::vector<Tapped> tapped_;    // grows to kMostTapped, then is overwritten from next_ on
     std::size_t tapped_count_ = 0;

@@ -1,13 +1,14 @@
 /** What a library takes of the thread that gives a lease: lease-cost.cc without a library, with one that does nothing, with ours. */
 
 import { copyFileSync } from 'node:fs'
+import { compileInRoot } from '../../support/in-root.ts'
 import { feedLibrary } from '../../support/kea.ts'
 import { Laboratory } from '../../support/laboratory.ts'
 import type { KeaRoot } from '../../support/roots.ts'
 import { median } from '../measure.ts'
 import type { BenchRow } from '../row.ts'
 import { cores } from './cores.ts'
-import { compileInRoot, noOpHook } from './in-root.ts'
+import { noOpHook } from './no-op-hook.ts'
 
 /** Kea's libraries have other names from 3.0 on. */
 const link = {
@@ -20,7 +21,13 @@ const onKeasCore = ['taskset', '--cpu-list', String(cores.kea)]
 /** In turns, `rounds` times each. */
 export async function leaseCost(root: KeaRoot, rounds: number, leases: number): Promise<BenchRow[]> {
   const libraries = link[root.kea].map((name) => `-lkea-${name}`)
-  const program = await compileInRoot(root, 'lease-cost.cc', 'lease-cost', libraries)
+  const program = await compileInRoot(
+    root,
+    'test/bench/kea/lease-cost.cc',
+    'bench-kea',
+    'lease-cost',
+    libraries,
+  )
   const noOp = await noOpHook(root)
   await using lab = await Laboratory.open()
   const placed = (path: string, name: string): string => {

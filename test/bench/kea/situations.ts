@@ -5,7 +5,7 @@ import { feedLibrary } from '../../support/kea.ts'
 import type { JsonObject } from '../../support/kea-config.ts'
 import type { KeaRoot } from '../../support/roots.ts'
 import type { Difference } from './contender.ts'
-import { noOpHook } from './in-root.ts'
+import { noOpHook } from './no-op-hook.ts'
 
 export interface Situation {
   readonly what: string
