@@ -83,6 +83,6 @@ test('the library exports what callouts.cc and version.cc define, and nothing el
 })
 
 test('the README names every statistic', () => {
-  const set = matches(read('src/kea/hook.cc'), /set\("(lease-feed\.[a-z-]+)"/g)
+  const set = matches(read('src/kea/reports.cc'), /set\("(lease-feed\.[a-z-]+)"/g)
   assert.deepEqual(matches(section('Statistics'), /^\| `([^`]+)` \|/gm), set)
 })

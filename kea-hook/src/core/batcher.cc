@@ -24,7 +24,8 @@ void Batcher::turn(void* socket, Steady::time_point now, int most_batches) {
         const Ring::Bounds bounds = ring_.bounds();
         if (bounds.oldest > next()) skipTo(bounds.oldest, now);
         waiting = bounds.newest + 1 - next();
-        if (waiting == 0 || batches == most_batches) break;
+        // What little came while a batch was sent waits for others: a follower's queue counts batches, not events.
+        if (waiting < (batches == 0 ? 1 : kGatherEvents) || batches == most_batches) break;
         char* const events = buffer_.get() + kBatchHead;
         const Ring::Slice slice = ring_.copy(next(), kBatchEvents, events, kBatchOctets);
         if (slice.first > next()) skipTo(slice.first, now);

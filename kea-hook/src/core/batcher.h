@@ -23,7 +23,8 @@ class Batcher {
 public:
     Batcher(Ring& ring, std::string epoch, FeedLog& log);
 
-    /// Sends what is there, at most `most_batches` batches.
+    /// Sends what is there, at most `most_batches` batches; after the first, only while there is enough not to wait for
+    /// more.
     void turn(void* socket, Steady::time_point now, int most_batches);
 
     /// The next number to publish: all before it were sent, or overwritten before they could be.
