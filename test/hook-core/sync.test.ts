@@ -102,6 +102,24 @@ test('a page that cannot be read is an error with the reason, never an empty pag
   assert.ok(ids.includes('LEASE_FEED_PAGE_FAILED') && ids.includes('LEASE_FEED_PAGES_RECOVERED'))
 })
 
+test('pages that fail in turn with others that do not are told of once a minute', async () => {
+  using stage = new Stage()
+  stage.core.generate({ count: 10 })
+  stage.core.start()
+  const asker = stage.asker()
+  const { epoch } = await asker.hello()
+  for (const reason of ['a row is no lease', null, 'a row is no lease', null, 'a row is no lease', null]) {
+    stage.core.failPages(reason)
+    assert.equal((await asker.ask({ page: { walk: 1 } }, epoch)).error?.text, reason ?? undefined)
+  }
+  const told = stage.core.takeLog().filter(({ id }) => id.startsWith('LEASE_FEED_PAGE'))
+  assert.deepEqual(
+    told.map(({ id }) => id),
+    ['LEASE_FEED_PAGE_FAILED', 'LEASE_FEED_PAGES_RECOVERED'],
+  )
+  assert.match(told[0]!.text, /a row is no lease/)
+})
+
 test('many askers cost the main thread no more than one: pages are shared, and too many wait in vain', async () => {
   using stage = new Stage()
   stage.core.generate({ count: 300 })

@@ -161,6 +161,44 @@ async function otherWriters(stage: Stage): Promise<void> {
   await fold.hears(address(family, 14), active, heldBy(family, 14))
 }
 
+/** A row that is no lease holds up walks, and nothing else, until it is mended. */
+async function unreadable(stage: Stage): Promise<void> {
+  const { service, family, server, fold } = stage
+  const where = `WHERE address = ${service.database.address(address(family, 31))}`
+  await server.mustCommand(`lease${family}-add`, lease(family, 31, 31))
+  await fold.hears(address(family, 31), active)
+  const walked = walks(stage)
+  const logged = server.log().length
+  const failures = () =>
+    [
+      ...server
+        .log()
+        .slice(logged)
+        .matchAll(/LEASE_FEED_PAGE_FAILED .*/g),
+    ].map(String)
+
+  await service.database.sql(`UPDATE lease${family} SET user_context = '[]' ${where}`)
+  await server.mustCommand('lease-feed-resync')
+  await waitFor('Kea to say so', () => failures().length > 0)
+  // Where it is, and what is wrong with it.
+  assert.match(
+    failures()[0]!,
+    /the next \d+ leases after [\d.:a-f]+: .*user context '\[\]' is not a JSON map/,
+  )
+  await service.sidecar.logged('feed.problem', (line) => {
+    return line['family'] === family && /'\[\]' is not a JSON map/.test(String(line['reason']))
+  })
+  await server.mustCommand(`lease${family}-add`, lease(family, 32, 32))
+  await fold.hears(address(family, 32), active)
+  await settle(server, fold)
+  assert.equal(walks(stage), walked, 'the walk has not ended')
+
+  await service.database.sql(`UPDATE lease${family} SET user_context = NULL ${where}`)
+  await waitFor('the walk to end', () => walks(stage) > walked)
+  await settle(server, fold)
+  assert.equal(failures().length, 1)
+}
+
 /** A statement that makes rows like that of one lease, each for a client of its own. */
 function copies({ service: { database }, family }: Stage, number: number, more: readonly number[]): string {
   const octets = (n: number) =>
@@ -364,6 +402,7 @@ for (const kea of keaRoots()) {
         await told('what commands do is told, and not what they could not do', commands)
         await told('contended writes are told', contention)
         await told('rows that others write are found by a walk', otherWriters, true)
+        await told('a row that is no lease is named, and walks go on when it is mended', unreadable, true)
         await told('a wipe of a subnet is told', wipe, true)
         await told('a database that was filled anew is found by a walk', restored, true)
         await t.test(`a database that is lost in the midst of a walk ends no binding (${mode})`, () =>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "encoder.h"
 #include "log_ids.h"
@@ -217,13 +218,16 @@ void Pager::take(const Result& result, Steady::time_point now) {
         failed_.fetch_add(1, std::memory_order_relaxed);
         const milliseconds pause = kFirstFailurePause * (1 << std::min(failed_in_a_row_, 10));
         not_before_ = now + std::min(pause, kLongestFailurePause);
-        if (failed_in_a_row_++ == 0 && *result.error != ErrorCode::not_ready) {
+        // Of several followers one may fail at a row that the others have not come to.
+        if (failed_in_a_row_++ == 0 && *result.error != ErrorCode::not_ready && failure_lines_.now(now)) {
+            failure_told_ = true;
             log_.write(FeedLog::Level::warn, log_id::page_failed,
                        "leases cannot be read for followers: " + result.text);
         }
     } else if (failed_in_a_row_ > 0) {
         failed_in_a_row_ = 0;
-        log_.write(FeedLog::Level::info, log_id::pages_well, "leases can be read for followers again");
+        if (std::exchange(failure_told_, false))
+            log_.write(FeedLog::Level::info, log_id::pages_well, "leases can be read for followers again");
     }
 
     if (result.took > milliseconds(slow_ms_)) {

@@ -86,6 +86,8 @@ private:
     Steady::time_point not_before_{};
     int slow_in_a_row_ = 0;
     int failed_in_a_row_ = 0;
+    bool failure_told_ = false;
+    Seldom failure_lines_{std::chrono::minutes(1)};
     std::atomic<std::uint64_t> pages_{0}, failed_{0}, longest_us_{0};
 };
 

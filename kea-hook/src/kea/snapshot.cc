@@ -38,8 +38,14 @@ bool KeaLeases::readPage(Octets after, std::size_t limit, PageSink& sink) {
                                 ? (v4 ? IOAddress::IPV4_ZERO_ADDRESS() : IOAddress::IPV6_ZERO_ADDRESS())
                                 : IOAddress::fromBytes(v4 ? AF_INET : AF_INET6,
                                                        reinterpret_cast<const std::uint8_t*>(after.data()));
-    return v4 ? addAll(manager.getLeases4(begin, page), limit, sink, scratch_)
-              : addAll(manager.getLeases6(begin, page), limit, sink, scratch_);
+    try {
+        return v4 ? addAll(manager.getLeases4(begin, page), limit, sink, scratch_)
+                  : addAll(manager.getLeases6(begin, page), limit, sink, scratch_);
+    } catch (const std::exception& error) {
+        // Kea does not say which row it is, and gives none of the page: an operator has to find it.
+        throw std::runtime_error("among the next " + std::to_string(limit) + " leases after " + begin.toText() + ": " +
+                                 error.what());
+    }
 }
 
 }  // namespace lease_feed
