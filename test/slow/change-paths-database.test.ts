@@ -294,7 +294,7 @@ async function lost(stages: readonly Stage[]): Promise<void> {
   }
   for (const { server, family, tap } of stages) {
     const endpoint = service.lab.feedEndpoint(family)
-    const slow = { endpoint, tap, 'walk-share': 2, 'walk-page': 16 }
+    const slow = { endpoint, tap, 'walk-share': 1, 'walk-page': 16 }
     const answer = await server.reload(service.keaOptions(family, { feed: slow }))
     assert.equal(answer.result, 0, answer.text)
   }
