@@ -17,6 +17,7 @@ export class Reconciler {
   #lostSince: UnixSeconds
   /** A walk found so many bindings gone that a second one has to agree, at this time. */
   #confirmAt: number | undefined
+  /** How many the last such walk found gone. */
   #massMissing = 0
 
   /** @param onEnd a walk is complete: the position has just been moved, and nothing is missing any more */
@@ -211,8 +212,9 @@ export class Reconciler {
   #counted(walk: Walk, now: number): void {
     const { massEndLeast, massEndPauseMs, massEndShare } = this.#progress.settings
     const active = this.#progress.store.counts.get(BindingState.active) ?? 0
-    const isMass = walk.missing > massEndLeast && walk.missing > massEndShare * active
-    if (!isMass || this.#massMissing > 0) {
+    // A table that is being emptied has lost more by the second walk: that is no agreement, and ends within a few walks.
+    const unconfirmed = walk.missing - this.#massMissing
+    if (unconfirmed <= massEndLeast || unconfirmed <= massEndShare * active) {
       walk.stage = 'sweeping'
       walk.from = 0
       return

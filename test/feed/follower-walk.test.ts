@@ -316,6 +316,27 @@ describe('a walk', () => {
     assert.deepEqual(driver.follower.status(driver.now).problems, [])
   })
 
+  it('that finds many more gone than the one before it has not agreed with that one', () => {
+    const driver = inStep(40, { massEndLeast: 5, massEndShare: 0.1 })
+    const remove = (first: number, last: number) => {
+      for (let i = first; i <= last; i++) driver.hook.removeSilently(ipv4(i))
+    }
+    const walkOnceMore = () => {
+      driver.follower.requestWalk('test', driver.now)
+      driver.settle()
+    }
+    remove(1, 10)
+    walkOnceMore()
+    remove(11, 30)
+    walkOnceMore()
+    assert.equal(driver.store.counts.get(BindingState.active), 40, 'twenty were missed once only')
+    assert.match(driver.noted('problem').at(-1)!.reason, /30 of 40 active bindings/)
+    remove(31, 33)
+    walkOnceMore()
+    assert.equal(driver.store.counts.get(BindingState.active), 7, 'three more are no mass')
+    assert.deepEqual(driver.follower.status(driver.now).problems, [])
+  })
+
   it('that ended too many is not confirmed by a second one that finds them again', () => {
     const driver = inStep(20, { massEndLeast: 5, massEndShare: 0.1 })
     const gone = [...driver.hook.leases]
