@@ -95,16 +95,22 @@ export function reconcileRow(
     const next = bindingOf(row, state, Origin.unknown, undefined, previous, now, hasNewestRelay)
     return previous === undefined || differs(next, previous) ? next : undefined
   }
+  // A declined address is kept from clients, and DHCPv4 has a word for that (ABANDONED, RFC 6926 section 6.2.7).
+  const isKept = state === BindingState.abandoned && familyOf(row) === 4 && !isPast(row, now)
   // Ended and absent are equal: a row that is not in force makes no record, and ends none that has ended.
-  if (previous === undefined) return undefined
-  if (hasEnded(state) && hasEnded(previous.state)) return undefined
-  if (state === BindingState.abandoned && previous.state === state) return undefined
+  if (previous === undefined && !isKept) return undefined
+  if (previous !== undefined && hasEnded(state) && hasEnded(previous.state)) return undefined
+  if (state === BindingState.abandoned && previous?.state === state) return undefined
   return bindingOf(row, state, Origin.unknown, undefined, previous, now)
 }
 
-/** An active binding that a complete walk has not met. */
+/** An active binding, or a declined address, that a complete walk has not met. */
 export function vanished(previous: BindingData, now: UnixSeconds): BindingData {
   const expiry = expiryOf(previous)
+  if (previous.state === BindingState.abandoned) {
+    const stateSince = Math.min(expiry, now)
+    return { ...previous, state: BindingState.available, origin: Origin.unknown, stateSince }
+  }
   return expiry <= now
     ? { ...previous, state: BindingState.expired, origin: Origin.unknown, stateSince: expiry }
     : { ...previous, state: BindingState.reset, origin: Origin.unknown, stateSince: now }

@@ -327,7 +327,7 @@ export class Memory {
       if (
         table.isBinding(at) &&
         table.rows.get(at, Word.mark) !== this.#round &&
-        table.state(at) === BindingState.active
+        (table.state(at) === BindingState.active || table.state(at) === BindingState.abandoned)
       ) {
         bindings.push(table.read(at))
       }

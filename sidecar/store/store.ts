@@ -163,7 +163,10 @@ export interface BindingStore {
   /** Begins a new round of marks; every older mark is void. */
   clearMarks(): void
   mark(address: Uint8Array): void
-  /** Active bindings without a mark, at most `limit`, reading on from `from` (0 = the beginning); next 0 = done. */
+  /**
+   * Active bindings and declined addresses without a mark, at most `limit`, reading on from `from` (0 = the beginning);
+   * next 0 = done.
+   */
   unmarked(from: number, limit: number): { readonly bindings: readonly Binding[]; readonly next: number }
 
   // ---- time

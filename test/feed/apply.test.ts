@@ -422,8 +422,20 @@ describe('a row of a page', () => {
     const ended = vanished(stored, NOW)
     assert.equal(reconcileRow(inactive, undefined, NOW), undefined)
     assert.equal(reconcileRow(inactive, ended, NOW), undefined)
-    assert.equal(reconcileRow({ ...row, keaState: 1 }, undefined, NOW), undefined)
     assert.equal(reconcileRow(inactive, stored, NOW)?.state, BindingState.expired)
+  })
+
+  it('that is declined is told though nobody saw the decline, until its probation is over', () => {
+    const declined = { ...row, keaState: 1 }
+    const told = reconcileRow(declined, undefined, NOW)
+    assert.equal(told?.state, BindingState.abandoned)
+    assert.equal(reconcileRow(declined, told, NOW), undefined)
+    assert.equal(reconcileRow(declined, undefined, T + 3600), undefined)
+    // DHCPv6 knows no such state, and nobody holds it.
+    assert.equal(reconcileRow({ ...declined, address: ADDRESS6 }, undefined, NOW), undefined)
+    const gone = vanished(told!, NOW)
+    assert.deepEqual([gone.state, gone.stateSince], [BindingState.available, NOW])
+    assert.equal(vanished(told!, T + 4000).stateSince, T + 3600)
   })
 
   it('past its expiry does not bring back what was told as ended', () => {

@@ -115,8 +115,8 @@ export class PlainStore implements BindingStore {
     let at = from
     for (; at < all.length && bindings.length < limit; at++) {
       const binding = all[at]!
-      if (binding.state === BindingState.active && !this.#marks.has(keyOf(binding.address)))
-        bindings.push(binding)
+      const isHeld = binding.state === BindingState.active || binding.state === BindingState.abandoned
+      if (isHeld && !this.#marks.has(keyOf(binding.address))) bindings.push(binding)
     }
     return { bindings, next: at < all.length ? at : 0 }
   }

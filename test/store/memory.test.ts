@@ -69,6 +69,7 @@ function compare(store: Store, model: Model, marked: ReadonlySet<number>): void 
   assert.equal(store.ended, model.ended)
   const view = store.view()
   const active: Record<string, unknown>[] = []
+  const declined: Record<string, unknown>[] = []
   for (let i = 0; i < ADDRESSES; i++) {
     const entry = model.bindings.get(i)
     const binding = store.get(addressOf(model.family, i))
@@ -81,6 +82,7 @@ function compare(store: Store, model: Model, marked: ReadonlySet<number>): void 
         assert.deepEqual(plain({ [name]: view[name] } as never), { [name]: rest[name] })
       }
       if (binding!.state === BindingState.active) active.push(rest)
+      if (binding!.state === BindingState.abandoned) declined.push(rest)
     }
   }
   for (const client of [1, 2]) {
@@ -106,7 +108,7 @@ function compare(store: Store, model: Model, marked: ReadonlySet<number>): void 
   assert.deepEqual(
     sorted(unmarked.map(plain)),
     sorted(
-      active.filter((binding) => {
+      [...active, ...declined].filter((binding) => {
         const i = Number.parseInt((binding['address'] as string).slice(-4), 16)
         return !marked.has(i)
       }),
