@@ -11,10 +11,10 @@ import type { ReportedBinding } from '../../sidecar/requestor/events.ts'
 import { perfdhcp } from '../support/clients.ts'
 import { CraftedClient4, CraftedClient6 } from '../support/crafted-clients.ts'
 import { Kea, leaseCommands } from '../support/kea.ts'
-import type { HookLibrary } from '../support/kea-config.ts'
+import type { HookLibrary, JsonObject } from '../support/kea-config.ts'
 import { PacketPort } from '../support/packet-port.ts'
 import { RecordedBindings } from '../support/recorded-bindings.ts'
-import { keaRoots } from '../support/roots.ts'
+import { keaRoots, mainKea } from '../support/roots.ts'
 import { Service, settle } from '../support/service.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -23,9 +23,12 @@ const { active, available, released } = BindingState
 const circuit = (port: string) => (binding: ReportedBinding) =>
   Buffer.from(binding.relay?.circuitId ?? []).toString() === port
 
+const ports = { primary: 8101, standby: 8102 } as const
+
 /** Kea's high-availability library as one of the two. Each laboratory has a loopback interface of its own. */
-function highAvailability(name: 'primary' | 'standby'): HookLibrary {
+function highAvailability(name: 'primary' | 'standby', threads = true): HookLibrary {
   const pair = {
+    'multi-threading': { 'enable-multi-threading': threads },
     'this-server-name': name,
     mode: 'hot-standby',
     'heartbeat-delay': 1000,
@@ -34,8 +37,8 @@ function highAvailability(name: 'primary' | 'standby'): HookLibrary {
     'max-unacked-clients': 0,
     'sync-page-limit': 10,
     peers: [
-      { name: 'primary', url: 'http://127.0.0.1:8101/', role: 'primary' },
-      { name: 'standby', url: 'http://127.0.0.1:8102/', role: 'standby' },
+      { name: 'primary', url: `http://127.0.0.1:${ports.primary}/`, role: 'primary' },
+      { name: 'standby', url: `http://127.0.0.1:${ports.standby}/`, role: 'standby' },
     ],
   }
   return { library: 'libdhcp_ha.so', parameters: { 'high-availability': [pair] } }
@@ -126,4 +129,59 @@ for (const kea of keaRoots()) {
       // a row does not say who wrote it.
     })
   }
+}
+
+const single = mainKea()
+
+/** Without threads the library has no listener of its own, and a partner's commands come as any operator's do, on the main thread. */
+function withoutThreads(name: 'primary' | 'standby', socket: string): JsonObject {
+  return {
+    'multi-threading': { 'enable-multi-threading': false },
+    'control-sockets': [
+      { 'socket-type': 'unix', 'socket-name': socket },
+      { 'socket-type': 'http', 'socket-address': '127.0.0.1', 'socket-port': ports[name] },
+    ],
+  }
+}
+
+for (const family of [4, 6] as const) {
+  test(`DHCPv${family}: what a partner leases is told as the partner's, without multi-threading (Kea ${single.kea})`, {
+    skip: single.skip,
+  }, async () => {
+    const quiet = { 'interfaces-config': { interfaces: [] } }
+    await using service = await Service.start(single, { families: [family], kea: { parameters: quiet } })
+    const standby = service.kea(family)
+    const options = service.keaOptions(family)
+    const answer = await standby.reload({
+      ...options,
+      parameters: { ...quiet, ...withoutThreads('standby', standby.socketFile) },
+      hooks: [...(options.hooks ?? []), highAvailability('standby', false)],
+    })
+    assert.equal(answer.result, 0, answer.text)
+    const primary = await Kea.start(service.lab, single, family, {
+      name: 'primary',
+      parameters: withoutThreads('primary', service.lab.path('primary.sock')),
+      hooks: [{ library: leaseCommands }, highAvailability('primary', false)],
+    })
+    await together(primary, standby)
+    await service.serving(family)
+    const fold = new RecordedBindings()
+    await service.requestor(family, undefined, fold)
+    const isRemote = (binding: ReportedBinding) => family === 6 || binding.remote
+
+    const port = PacketPort.open(service.lab)
+    const client = new (family === 4 ? CraftedClient4 : CraftedClient6)(port, 1, { circuit: 'port-1' })
+    await client.acquire()
+    const { address } = client
+    await fold.hears(address, active, (binding) => isRemote(binding) && circuit('port-1')(binding))
+    await settle(standby, fold)
+    await client.release()
+    await fold.hears(address, family === 4 ? released : available, isRemote)
+
+    const own = family === 4 ? '10.1.9.9' : '2001:db8:1::9:9'
+    const lease = family === 4 ? { 'hw-address': '02:00:00:00:09:09' } : { duid: '00:03:00:01:09', iaid: 1 }
+    await standby.mustCommand(`lease${family}-add`, { 'ip-address': own, 'subnet-id': 1, ...lease })
+    await fold.hears(own, active, ({ remote }) => !remote)
+    await settle(standby, fold)
+  })
 }

@@ -45,7 +45,10 @@ export function keaConfig(
 ): JsonObject {
   const shared: JsonObject = {
     'interfaces-config': { interfaces: [interfaces.server] },
-    'control-socket': { 'socket-type': 'unix', 'socket-name': files.socket },
+    // Kea takes only one of the two.
+    ...(changes.parameters?.['control-sockets']
+      ? {}
+      : { 'control-socket': { 'socket-type': 'unix', 'socket-name': files.socket } }),
     'lease-database': { type: 'memfile', persist: true, name: files.leases, 'lfc-interval': 0 },
     'valid-lifetime': 3600,
     'renew-timer': 1200,
