@@ -11,7 +11,7 @@ import type {
   UnixSeconds,
 } from '../binding.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
-import { type ClockStep, LogicalClock } from './clock.ts'
+import { CLOCK_AHEAD, type ClockStep, LogicalClock } from './clock.ts'
 import { Disk, NEVER_FOLLOWED } from './disk.ts'
 import { classicLevel, type Level } from './level.ts'
 import { load } from './load.ts'
@@ -95,6 +95,12 @@ export interface Blobs {
 /** Bindings put into chains between two turns of the event loop: about a millisecond. */
 const CHAIN_SLICE = 512
 
+/**
+ * Where a store is begun anew in the place of another, the mark of that one's clock is forgotten. It ran at most a few
+ * seconds ahead, and whoever holds a base-time of it must find the new history younger, so the clock begins beyond.
+ */
+const FORGOTTEN_AHEAD = 2 * CLOCK_AHEAD
+
 /** Where the machine's boot has an id. */
 const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id'
 
@@ -136,7 +142,11 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
       alarm({ kind: 'incomplete-after-power-loss', path })
       memory.restore({ ...state, horizon: undefined })
     }
-    const persistedMark = Math.max(state?.clockMark ?? 0, memory.newestAt)
+    const persistedMark = Math.max(
+      state?.clockMark ?? 0,
+      memory.newestAt,
+      state === undefined && note !== undefined ? Math.floor(wall()) + FORGOTTEN_AHEAD : 0,
+    )
     const clock = new LogicalClock({
       wall,
       monotonic: options.monotonic ?? (() => performance.now() / 1000),

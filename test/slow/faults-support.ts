@@ -1,6 +1,7 @@
 /** What the tests of faults share: clients in the background, requestors that come back, and lines that must be few. */
 
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { FoldedBindings } from '../../sidecar/requestor/active-requestor.ts'
 import { BulkRequestor } from '../../sidecar/requestor/bulk-requestor.ts'
 import { type LoadResult, perfdhcp } from '../support/clients.ts'
@@ -96,6 +97,7 @@ export async function begin(service: Service, family: Family): Promise<WatchingR
     if (await caughtUp(requestor)) return requestor
     // History had just begun anew when the Bulk query was answered, in that very second.
     await requestor.close()
+    await sleep(1000)
   } finally {
     bulk.close()
   }

@@ -118,6 +118,17 @@ test('a store of a newer version is refused, and taken when it is to be rebuilt'
   await store.close()
 })
 
+test('a store begun anew in the place of another is younger than any base-time of that one (RFC 7724 section 8.2)', async () => {
+  const store = await open('rebuilt')
+  const told = store.clock.now()
+  await store.close()
+  // The wall clock stands where it stood: all of this happened within a second.
+  const rebuilt = await open('rebuilt', { rebuild: true })
+  rebuilt.raiseHorizon(rebuilt.clock.now())
+  assert.ok(rebuilt.horizon! > told, `history begins at ${rebuilt.horizon}, ${told} was told`)
+  await rebuilt.close()
+})
+
 test('a foreign database is not taken for an empty store', async () => {
   const level = classicLevel(join(directory, 'foreign'))
   await level.open()
