@@ -50,7 +50,7 @@ export async function perfdhcp(
   load: Load,
 ): Promise<LoadResult> {
   const numbers = [
-    ['-r', load.rate],
+    ['-r', Math.round(load.rate)],
     ['-R', load.clients],
     ['-n', load.exchanges],
     ['-p', load.seconds],
