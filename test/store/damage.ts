@@ -1,16 +1,23 @@
 // A LevelDB whose files are cut, zeroed and flipped at random: it is refused in one sentence, or opened right, or opened at an
-// earlier moment that knows it is not the last one. Never silently short.
+// earlier moment that knows it is not the last one. Never silently short. An earlier moment is that of any batch: of a round
+// of several, all but the last stand at the position before it, with a part of the changes that lead to the next one.
 import assert from 'node:assert/strict'
-import { cp, mkdtemp, open as openFile, readdir, rm, stat, truncate } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, open as openFile, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { BindingState } from '../../sidecar/binding.ts'
 import { SidecarError } from '../../sidecar/errors.ts'
+import { classicLevel, type Level } from '../../sidecar/store/level.ts'
 import { openStore, type Store, type StoreAlarm } from '../../sidecar/store/open.ts'
-import { bindingOf, octets, plain } from './support.ts'
+import { diesOf } from '../../sidecar/store/probe.ts'
+import { bindingOf, FakeLevel, octets, plain } from './support.ts'
 
 const wall = (): number => 5_000
+
+/** For each position what the store held there: when it was flushed, and after each batch of the round that followed. */
+type Moments = ReadonlyMap<number, readonly unknown[]>
 
 /** A folder of LevelDB's, as a stop of some kind has left it. */
 interface Image {
@@ -29,11 +36,10 @@ export interface Outcomes {
 export class Damage implements AsyncDisposable {
   readonly #folder: string
   readonly #images: readonly Image[]
-  /** What the store held at each position that was flushed. */
-  readonly #moments: ReadonlyMap<number, unknown>
+  readonly #moments: Moments
   readonly outcomes: Outcomes = { refused: 0, whole: 0, earlier: 0, incomplete: 0 }
 
-  private constructor(folder: string, images: readonly Image[], moments: ReadonlyMap<number, unknown>) {
+  private constructor(folder: string, images: readonly Image[], moments: Moments) {
     this.#folder = folder
     this.#images = images
     this.#moments = moments
@@ -44,10 +50,12 @@ export class Damage implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'leasequery-damage-'))
     const path = join(folder, 'store')
     const images: Image[] = []
-    const moments = new Map<number, unknown>([[0, contentsOf(undefined)]])
+    const moments = new Map<number, unknown[]>([[0, [contentsOf(undefined)]]])
+    await mkdir(path)
+    const { level, takeBatches } = watched(classicLevel(path))
     let seq = 0
     for (let life = 0; life < 3; life++) {
-      const store = await openStore({ path, family: 4, wall, bootId: 'boot 1' })
+      const store = await openStore({ path, family: 4, wall, bootId: 'boot 1', level })
       for (let flush = 0; flush < 3; flush++) {
         for (let i = 0; i < bindings; i++) {
           const state = (i + flush) % 5 === 0 ? BindingState.released : BindingState.active
@@ -62,7 +70,13 @@ export class Damage implements AsyncDisposable {
         store.meta.set('config', octets(`{"life":${life}}`))
         store.position = { epoch: 'e', seq, walkPending: false }
         await store.flush()
-        moments.set(seq, contentsOf(store))
+        const reached = contentsOf(store)
+        for (const batch of takeBatches()) {
+          const { at, contents } = await momentOf(batch)
+          if (at === seq) assert.deepEqual(contents, reached)
+          else moments.get(at)!.push(contents)
+        }
+        moments.set(seq, [reached])
       }
       for (const wasStopped of [false, true]) {
         // What a killed process has written is with the operating system, so in the files.
@@ -97,7 +111,8 @@ export class Damage implements AsyncDisposable {
         const copy = join(this.#folder, `harmed-${run++}`)
         await cp(path, copy, { recursive: true })
         try {
-          await harmFile(copy, file, kind, share, length)
+          const harmed = await harmFile(copy, file, kind, share, length)
+          if (harmed.endsWith('.ldb')) await dieBefore(copy)
           await this.#open(copy, wasStopped, seq, sameBoot)
         } finally {
           await rm(copy, { recursive: true })
@@ -133,8 +148,11 @@ export class Damage implements AsyncDisposable {
         this.outcomes.incomplete++
         return
       }
-      assert.ok(this.#moments.has(seq) || wasNew, `position ${seq} never was`)
-      assert.deepEqual(contentsOf(store), this.#moments.get(seq))
+      const moments = this.#moments.get(seq)
+      assert.ok(moments, `position ${seq} never was`)
+      const contents = contentsOf(store)
+      if (wasNew || seq === newest || !moments.some((moment) => isDeepStrictEqual(contents, moment)))
+        assert.deepEqual(contents, moments[0])
       if (seq === newest) {
         this.outcomes.whole++
         // An unclean stop may be told where there was a clean one, never the other way round.
@@ -151,6 +169,39 @@ export class Damage implements AsyncDisposable {
 
 const UNTRUSTED = { wasClean: false, walkPending: true, horizon: undefined }
 
+/** The level as it is, and on the side what the database holds after each batch, for who asks. */
+function watched(level: Level): { level: Level; takeBatches(): ReadonlyMap<string, Buffer>[] } {
+  let batches: ReadonlyMap<string, Buffer>[] = []
+  const twin = new FakeLevel()
+  const opened = twin.open()
+  return {
+    level: {
+      ...level,
+      async write(operations, sync) {
+        await level.write(operations, sync)
+        await opened
+        await twin.write(operations, sync)
+        batches.push(twin.content)
+      },
+    },
+    takeBatches() {
+      const taken = batches
+      batches = []
+      return taken
+    },
+  }
+}
+
+/** What a store shows that is opened upon this batch. */
+async function momentOf(batch: ReadonlyMap<string, Buffer>): Promise<{ at: number; contents: unknown }> {
+  const level = new FakeLevel(batch)
+  const store = await openStore({ path: '/fake', family: 4, wall, bootId: 'boot 1', level })
+  assert.equal(store.openReport.intact, true)
+  const moment = { at: store.position.seq, contents: contentsOf(store) }
+  await store.close()
+  return moment
+}
+
 function contentsOf(store: Store | undefined): unknown {
   if (store === undefined) return { changes: [], config: undefined }
   return {
@@ -165,20 +216,33 @@ function contentsOf(store: Store | undefined): unknown {
   }
 }
 
+/** A damaged table may end the process that reads it: where it does, the store is left as by a start that died so. */
+async function dieBefore(path: string): Promise<void> {
+  const copy = `${path}-read`
+  await cp(path, copy, { recursive: true })
+  try {
+    if ((await diesOf(copy)) !== undefined) await classicLevel(path).writeNote('opening')
+  } finally {
+    await rm(copy, { recursive: true })
+  }
+}
+
+/** @returns the name of the file */
 async function harmFile(
   folder: string,
   which: number,
   kind: 'flip' | 'zero' | 'cut' | 'remove' | 'garbage',
   share: number,
   length: number,
-): Promise<void> {
+): Promise<string> {
   const names = (await readdir(folder)).filter((name) => name !== 'LOCK' && !name.startsWith('LOG')).sort()
-  const path = join(folder, names[which % names.length]!)
+  const name = names[which % names.length]!
+  const path = join(folder, name)
   const { size } = await stat(path)
   const at = Math.floor(size * share)
-  if (kind === 'remove') return rm(path)
-  if (kind === 'cut') return truncate(path, at)
-  if (at === size) return
+  if (kind === 'remove') await rm(path)
+  if (kind === 'cut') await truncate(path, at)
+  if (kind === 'remove' || kind === 'cut' || at === size) return name
   const piece = Buffer.alloc(kind === 'flip' ? 1 : Math.min(length, size - at))
   const file = await openFile(path, 'r+')
   try {
@@ -190,4 +254,5 @@ async function harmFile(
   } finally {
     await file.close()
   }
+  return name
 }
