@@ -122,6 +122,7 @@ export class Follower {
     }
     this.#heard(now)
     this.#hearClock(message.clock, now)
+    this.#checkJudgement(now)
     if (message.kind === 'heartbeat') this.#heartbeat(message, now)
     else this.#batch(message, now)
   }
@@ -143,6 +144,7 @@ export class Follower {
     } else if (asked.kind === 'replay' && isError(body, FeedErrorCode.notInRing)) {
       this.#notInRing(now)
     } else if (asked.kind === 'page' && body.kind === 'page') {
+      this.#hearClock(body.clock, now) // Before its rows are judged by it.
       const objection = this.#reconciler.page(body, asked.walk, now)
       if (objection !== undefined) this.#failed('page', errorOf(body, objection), now)
     } else if (asked.kind === 'config' && body.kind === 'config') {
@@ -273,6 +275,7 @@ export class Follower {
     }
     this.#hello = hello
     this.#resume(hello, isFirst, now)
+    this.#checkJudgement(now)
     this.#generations(hello, now)
   }
 
@@ -440,7 +443,7 @@ export class Follower {
 
   #hearClock(clock: number, now: number): void {
     const before = this.#keaClock.now(now)
-    const back = this.#keaClock.hear(clock, now)
+    this.#keaClock.hear(clock, now)
     const moved = before === undefined ? 0 : this.#keaClock.now(now)! - before
     if (Math.abs(moved) > CLOCK_STEP_SECONDS) {
       this.#progress.note({
@@ -449,10 +452,22 @@ export class Follower {
         seconds: Math.abs(moved),
       })
     }
-    if (back > RECLAIM_GRACE_SECONDS * 1000) {
-      // What was told as ended by the clock, or left out by a walk, may be in force again, and no event says so.
-      this.requestWalk(`Kea's clock went back by ${Math.round(back / 1000)} s`, now)
-    }
+  }
+
+  /**
+   * Where Kea's clock has gone back, what was told as ended by it, or left out by a walk, may be in force again, and no
+   * event says so. It may have gone back while nobody here listened, too: so it is compared with what the store remembers.
+   */
+  #checkJudgement(now: number): void {
+    const keaNow = this.#keaClock.now(now)
+    if (keaNow === undefined) return
+    const back = this.#progress.judgedAt - keaNow
+    if (back <= RECLAIM_GRACE_SECONDS) return
+    this.#progress.judgeAnew(keaNow)
+    this.requestWalk(
+      `Kea's clock went back: it was at least ${back} s ahead when leases were last judged by it`,
+      now,
+    )
   }
 
   #heard(now: number): void {

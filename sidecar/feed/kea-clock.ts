@@ -3,6 +3,7 @@
 // A message tells an old time when it has waited: for a moment in a queue, for hours when this process was stopped. So a
 // reading ahead of what was expected is believed at once, and one behind it only when readings have stayed behind, in step,
 // for a while: that is a clock that went back, and not a queue that is being emptied.
+// A step back that a restart falls into is seen by what the position remembers (judgedAt in the store).
 import type { UnixSeconds } from '../binding.ts'
 
 /** Milliseconds that readings must stay behind until they are believed; Kea is heard each second. */

@@ -23,6 +23,7 @@ export class OverdueLeases {
     if (this.#waiting.length === 0) this.#waiting = store.overdue(before)
     if (this.#waiting.length === 0) return false
     const at = clock()
+    this.#progress.judge(keaNow)
     for (const { address } of this.#waiting.splice(0, SLICE_BINDINGS)) {
       const binding = store.get(address) // It may have been renewed while it waited here.
       if (binding?.state === BindingState.active && expiryOf(binding) <= before)

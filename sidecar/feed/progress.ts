@@ -1,5 +1,5 @@
 // What the parts of the follower share: the store and how far it has come, the questions under way, what there is to say.
-import type { BindingData, LogicalSeconds } from '../binding.ts'
+import type { BindingData, LogicalSeconds, UnixSeconds } from '../binding.ts'
 import type { BindingStore } from '../store/store.ts'
 import { type AskedKind, Asker } from './asker.ts'
 import type { FeedConfig, FeedRequest, Hello } from './events.ts'
@@ -70,6 +70,8 @@ export class Progress {
   walkNeeded: boolean
   /** A walk is under way, needed or periodic. */
   isWalking = false
+  /** As in the position. */
+  #judgedAt: UnixSeconds
   #outputs: FollowerOutput[] = []
   readonly #troubles = new Map<TroubleKind, string>()
 
@@ -79,6 +81,7 @@ export class Progress {
     this.settings = { ...defaultFollowerSettings, ...settings }
     this.asker = new Asker((request) => this.output({ kind: 'request', request }))
     this.walkNeeded = store.position.walkPending || store.horizon === undefined
+    this.#judgedAt = store.position.judgedAt ?? 0
   }
 
   /** Every event up to this number is in the store, or counts as such. */
@@ -92,12 +95,31 @@ export class Progress {
    */
   moveTo(seq: number): void {
     const epoch = this.epoch === '' ? this.store.position.epoch : this.epoch
-    this.store.position = { epoch, seq, walkPending: this.walkNeeded || this.isWalking }
+    const walkPending = this.walkNeeded || this.isWalking
+    this.store.position = { epoch, seq, walkPending, judgedAt: this.#judgedAt }
   }
 
   /** Writes down anew what {@link moveTo} writes, after `walkNeeded` or `isWalking` has changed. */
   stay(): void {
     this.moveTo(this.seq)
+  }
+
+  /** The latest second on Kea's clock at which leases were taken for ended without a word of Kea; 0 = none were. */
+  get judgedAt(): UnixSeconds {
+    return this.#judgedAt
+  }
+
+  /** Leases are taken for ended by Kea's clock: in the turn in which it is stored, so that a restart knows by which. */
+  judge(keaNow: UnixSeconds): void {
+    if (keaNow <= this.#judgedAt) return
+    this.#judgedAt = keaNow
+    this.stay()
+  }
+
+  /** Kea's clock has gone back: a walk judges anew. */
+  judgeAnew(keaNow: UnixSeconds): void {
+    this.#judgedAt = keaNow
+    this.stay()
   }
 
   put(next: BindingData, at: LogicalSeconds): void {

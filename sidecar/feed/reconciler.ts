@@ -167,6 +167,7 @@ export class Reconciler {
     const { counters, store } = this.#progress
     const at = this.#progress.clock()
     const keaNow = Math.floor(page.clock / 1000)
+    this.#progress.judge(keaNow)
     for (const row of page.leases) {
       if (walk.isNewerThan(row.address, page.stamp)) continue // Marked when that event came.
       const previous = store.peek(row.address)

@@ -17,6 +17,11 @@ export interface FeedPosition {
   readonly seq: number
   /** A gap, a new epoch or a first start was seen, and no complete walk since. */
   readonly walkPending: boolean
+  /**
+   * The latest second on Kea's clock at which leases were taken for ended without a word of Kea; absent = none were. Where
+   * Kea's clock is behind it, they may be in force again.
+   */
+  readonly judgedAt?: UnixSeconds
 }
 
 /**

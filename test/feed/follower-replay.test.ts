@@ -316,6 +316,62 @@ describe('time', () => {
     assert.equal(driver.store.get(ipv4(2))?.state, BindingState.active)
   })
 
+  it('walks when Kea’s clock went back just before a restart, or while nobody listened', () => {
+    for (const isHeard of [true, false]) {
+      const driver = inStep()
+      driver.hook.write(leaseRow(ipv4(2), 2, { clientLastTransaction: driver.hook.now, validLifetime: 60 }))
+      driver.settle()
+      driver.hook.stepClock(3_600_000)
+      driver.heartbeat()
+      driver.pass(1_000)
+      assert.equal(driver.store.get(ipv4(2))?.state, BindingState.expired)
+      driver.hook.stepClock(-3_600_000)
+      if (isHeard) driver.heartbeat() // Too short a time for the step to be believed.
+      driver.stopAndStart()
+      driver.settle()
+      assert.equal(driver.store.get(ipv4(2))?.state, BindingState.active)
+      // Once: what the walk has judged is by the clock as it is now.
+      driver.stopAndStart()
+      const { walks } = driver.follower.status(driver.now).counters
+      driver.settle()
+      assert.equal(driver.follower.status(driver.now).counters.walks, walks)
+    }
+  })
+
+  it('walks when Kea’s clock went back in steps of which none is large', () => {
+    const driver = inStep()
+    driver.hook.write(leaseRow(ipv4(2), 2, { clientLastTransaction: driver.hook.now, validLifetime: 120 }))
+    driver.settle()
+    driver.hook.stepClock(160_000)
+    driver.heartbeat()
+    driver.pass(1_000)
+    assert.equal(driver.store.get(ipv4(2))?.state, BindingState.expired)
+    for (let steps = 0; steps < 4; steps++) {
+      driver.hook.stepClock(-25_000)
+      for (let i = 0; i < 6; i++) {
+        driver.heartbeat()
+        driver.settle()
+        driver.pass(1_000)
+      }
+    }
+    assert.equal(driver.store.get(ipv4(2))?.state, BindingState.active)
+  })
+
+  it('judges a lease that a walk left out again after a step back that only the restart shows', () => {
+    const driver = inStep()
+    driver.hook.stepClock(3_600_000)
+    driver.hook.writeSilently(
+      leaseRow(ipv4(2), 2, { clientLastTransaction: driver.hook.now - 3_600, validLifetime: 60 }),
+    )
+    driver.follower.requestWalk('test', driver.now)
+    driver.settle()
+    assert.equal(driver.store.get(ipv4(2)), undefined)
+    driver.hook.stepClock(-3_600_000)
+    driver.stopAndStart()
+    driver.settle()
+    assert.equal(driver.store.get(ipv4(2))?.state, BindingState.active)
+  })
+
   it('ends many leases in pieces, and none that was renewed meanwhile', () => {
     const driver = new Driver()
     const cltt = driver.hook.now

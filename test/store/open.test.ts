@@ -41,7 +41,7 @@ test('4388-6.7-01 4388-6.7-02: what was put is there after a restart, with posit
   for (let i = 0; i < 3000; i++) store.put(bindingOf(4, i), store.clock.now())
   store.put(bindingOf(4, 7, { clientId: octets('another') }), store.clock.now())
   store.raiseHorizon(store.clock.now())
-  store.position = { epoch: 'aa', seq: 3001, walkPending: false }
+  store.position = { epoch: 'aa', seq: 3001, walkPending: false, judgedAt: 1_763_758_800 }
   store.meta.set('config', octets('{"requesters":[]}'))
   store.meta.set('gone', octets('x'))
   store.meta.set('gone', undefined)
@@ -54,7 +54,7 @@ test('4388-6.7-01 4388-6.7-02: what was put is there after a restart, with posit
     { wasNew: false, wasClean: true, sameBoot: true, intact: true, bindings: 3000, departures: 1 },
   )
   assert.deepEqual(again.changesAfter(0, 10_000).changes, all)
-  assert.deepEqual(again.position, { epoch: 'aa', seq: 3001, walkPending: false })
+  assert.deepEqual(again.position, { epoch: 'aa', seq: 3001, walkPending: false, judgedAt: 1_763_758_800 })
   assert.equal(again.horizon, 5000)
   assert.equal(again.meta.get('config')?.toString(), '{"requesters":[]}')
   assert.equal(again.meta.get('gone'), undefined)
