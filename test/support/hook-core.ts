@@ -82,7 +82,7 @@ export interface HookCoreSettings {
   ringEvents?: number
   /** Most octets in the ring; default 32 MiB, at least 16 KiB. */
   ringOctets?: number
-  /** Share of the main thread's time for pages, 0 to 1; default 0.2. */
+  /** Share of the main thread's time for pages, 0 to 1; default 0.1. */
   pageShare?: number
   /** Most leases of a page; default and limit 256. */
   pageLeases?: number

@@ -64,7 +64,7 @@ struct FeedSettings {
     std::string endpoint;  ///< PUB; ROUTER is this plus "-sync" for ipc://, the next port for tcp://
     std::size_t ring_events = 65536;
     std::size_t ring_octets = 32u << 20;
-    double page_share = 0.2;  ///< share of the main thread's time that all pages together may take
+    double page_share = 0.1;  ///< share of the main thread's time that all pages together may take
     std::size_t page_leases = 256;
     std::uint32_t page_slow_ms = 50;    ///< a page slower than this makes the pager back off
     std::string curve_secret_key_file;  ///< tcp:// endpoints need it: a ZeroMQ certificate (see curve_key.h)

@@ -80,7 +80,7 @@ const std::vector<Row> kFeed = {
     {"endpoint", Type::text, "\"ipc:///run/kea-lease-feed/dhcp4\"|\"ipc:///run/kea-lease-feed/dhcp6\""},
     {"ring-size", Type::integer, "65536", 1024, 16777216},
     {"ring-octets", Type::integer, "33554432", 1048576, 1LL << 32},
-    {"walk-share", Type::integer, "20", 1, 80},
+    {"walk-share", Type::integer, "10", 1, 80},
     {"walk-page", Type::integer, "256", 16, 256},
     {"walk-slow", Type::integer, "50", 1, 10000},
     {"curve-key-file", Type::text, ""},
