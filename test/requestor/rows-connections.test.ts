@@ -216,6 +216,10 @@ for (const family of [4, 6] as const) {
     })
 
     it('holds a flood on the wire and not in memory, and gives up nobody whom it does not read itself', async () => {
+      let serverWaits = () => {}
+      const waiting = new Promise<void>((resolve) => {
+        serverWaits = resolve
+      })
       await against(
         async (server) => {
           const connection = await server.connection()
@@ -226,10 +230,12 @@ for (const family of [4, 6] as const) {
           // What the kernels of both sides take, and no more.
           await new Promise((resolve) => setTimeout(resolve, 700))
           assert.ok(connection.socket.writableLength > 0, 'the server has to wait')
+          serverWaits()
         },
         async (port) => {
           const requestor = await connect(family, port, { receiveTimeout: 0.3 })
-          await new Promise((resolve) => setTimeout(resolve, 600))
+          // Longer than it waits for a silent server: what it has not read yet is no silence.
+          await waiting
           assert.ok(requestor.received < 16 << 20)
           assert.notEqual(await requestor.next(), undefined)
           requestor.close()
