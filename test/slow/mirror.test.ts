@@ -19,13 +19,11 @@ import { CuttingProxy } from '../support/cutting-proxy.ts'
 import type { Kea } from '../support/kea.ts'
 import { TestMirror } from '../support/mirror.ts'
 import { compiled } from '../support/package-root.ts'
-import { keaRoots } from '../support/roots.ts'
+import { type KeaRoot, keaRoots } from '../support/roots.ts'
 import { type Family, Service } from '../support/service.ts'
 import { Sidecar } from '../support/sidecar.ts'
 import { waitFor } from '../support/wait.ts'
 
-const [kea] = keaRoots()
-assert.ok(kea)
 const authority = new Authority()
 after(() => authority[Symbol.dispose]())
 const own = authority.issue()
@@ -85,11 +83,11 @@ async function settled(server: Kea, mirror: TestMirror): Promise<void> {
 }
 
 /** Kea, hook and sidecar; with TLS or without. */
-async function start(secure: boolean, history?: Record<string, number>) {
+async function start(kea: KeaRoot, secure: boolean, history?: Record<string, number>) {
   const hook = { ...(secure ? { tls: tlsParameters } : {}), ...(history ? { history } : {}) }
   // A pool of 65,536 addresses: a DHCPv4 Bulk answer names each of them.
   const subnet = { pools: [{ pool: '10.1.0.0 - 10.1.255.255' }] }
-  const service = await Service.start(kea!, { hook, sidecar: false, subnet4: subnet })
+  const service = await Service.start(kea, { hook, sidecar: false, subnet4: subnet })
   const sidecar = await Sidecar.start(service.lab)
   return { service, sidecar, [Symbol.asyncDispose]: () => service.close() }
 }
@@ -113,82 +111,10 @@ async function serving(service: Service, secure: boolean): Promise<void> {
   }
 }
 
-function load(service: Service, family: Family, seconds: number, rate = 100) {
+function load(kea: KeaRoot, service: Service, family: Family, seconds: number, rate: number) {
   const mix = { rate, clients: 6 * rate, seconds, renewals: rate / 5, releases: Math.floor(rate / 4) }
-  return perfdhcp(service.lab, kea!, family, mix)
+  return perfdhcp(service.lab, kea, family, mix)
 }
-
-for (const secure of [false, true]) {
-  test(`20 random cuts and two restarts of the server: the mirror ends equal to Kea's leases, v4 and v6, over ${secure ? 'TLS' : 'TCP'} (Kea ${kea.kea})`, {
-    skip: kea.skip,
-  }, async () => {
-    await using started = await start(secure)
-    const { service, sidecar } = started
-    await serving(service, secure)
-    const proxies = new Map<Family, CuttingProxy>()
-    const mirrors = new Map<Family, TestMirror>()
-    await using stack = new AsyncDisposableStackLike()
-    for (const family of service.families) {
-      const { host, port } = service.address(family)
-      const proxy = await CuttingProxy.to({ host, port })
-      proxies.set(family, proxy)
-      stack.add(async () => proxy.close())
-      const mirror = new TestMirror({
-        family,
-        servers: [{ host: '127.0.0.1', port: proxy.port }],
-        tls: secure ? tls : 'off',
-      })
-      mirrors.set(family, mirror)
-      stack.add(() => mirror[Symbol.asyncDispose]())
-      await mirror.start()
-      await waitFor('Active', () => mirror.noted('live').length === 1)
-    }
-    const running = Promise.all(service.families.map((family) => load(service, family, 22, 50)))
-    for (let cut = 1; cut <= 20; cut++) {
-      await sleep(200 + 600 * Math.random())
-      for (const proxy of proxies.values()) proxy.cut()
-      if (cut === 7) await sidecar.restart()
-      if (cut === 14) {
-        sidecar.kill('SIGKILL')
-        await sidecar.exited
-        await sidecar.restart()
-      }
-    }
-    await running
-    for (const [family, mirror] of mirrors) {
-      assert.ok(service.kea(family).activeLeases().length > 50, 'there are leases to compare')
-      await settled(service.kea(family), mirror)
-      assert.ok(mirror.noted('lost').length >= 10, 'it was cut')
-    }
-  })
-}
-
-test(`after an absence longer than the history the mirror recovers by Bulk and ends equal (Kea ${kea.kea})`, {
-  skip: kea.skip,
-}, async () => {
-  await using started = await start(false, { retention: 604_800, 'max-ended': 5 })
-  const { service } = started
-  await serving(service, false)
-  await Promise.all(
-    service.families.map(async (family) => {
-      const { host, port } = service.address(family)
-      await using mirror = new TestMirror({ family, servers: [{ host, port }], tls: 'off' })
-      await load(service, family, 6, 50)
-      await mirror.start()
-      await settled(service.kea(family), mirror)
-      await waitFor('Active', () => mirror.noted('live').length === 1)
-      await mirror.stop()
-      // A second of its own: bounds are inclusive.
-      await sleep(2000)
-      await load(service, family, 8, 50)
-      await started.sidecar.logged('index.pruned', { family })
-      await mirror.start()
-      await waitFor('DataMissing', () => mirror.noted('data-missing').length > 0)
-      await waitFor('the end of recovery', () => mirror.noted('bulk-complete').length === 2, 60_000)
-      await settled(service.kea(family), mirror)
-    }),
-  )
-})
 
 /** What a receiver believes, from what it was handed in order; fails where one binding went back. */
 class Believed {
@@ -209,100 +135,191 @@ class Believed {
   }
 }
 
-test(`--exec, --jsonl and --webhook: with receivers that fail half the time and kills of the requestor nothing is lost, and order is kept (Kea ${kea.kea})`, {
-  skip: kea.skip,
-}, async () => {
-  await using started = await start(false)
-  const { service } = started
-  await serving(service, false)
-  const family: Family = 4
-  const { lab } = service
-  const web = new Believed()
-  let requests = 0
-  const server = createServer((request, response) => {
-    let body = ''
-    request.on('data', (data) => {
-      body += data
-    })
-    request.on('end', () => {
-      // It takes them, and says so only half the time: what comes again must do no harm.
-      for (const change of (JSON.parse(body) as { changes: ChangeJson[] }).changes) web.apply(change)
-      response.writeHead(requests++ % 2 === 0 ? 503 : 204).end()
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await waitFor('the web server', () => server.listening)
-  const { port: webPort } = server.address() as AddressInfo
-  const folder = lab.path('taken')
-  mkdirSync(folder)
-  // A file for each binding, its contents the number; every other attempt fails, half of them after the work was done.
-  const script = lab.path('take.sh')
-  writeFileSync(
-    script,
-    `n=$(cat ${folder}/.n 2>/dev/null || echo 0); echo $((n + 1)) > ${folder}/.n
-[ $((n % 4)) -ne 1 ] || exit 1
-case $LEASEQUERY_CHANGE in
-removed) rm -f "${folder}/$LEASEQUERY_KEY" ;;
-*) echo "$LEASEQUERY_HARDWARE_ADDRESS" > "${folder}/$LEASEQUERY_KEY" ;;
-esac
-[ $((n % 4)) -ne 3 ]
-`,
-  )
-  const jsonl = lab.path('changes.jsonl')
-  const { host, port } = service.address(family)
-  const command = [process.execPath, compiled('sidecar/requestor/main.ts'), 'mirror', `${host}:${port}`]
-  const flags = ['--state', lab.path('replica'), '--tls', 'off', '--retry', '1', '--json', '--skip-renewals']
-  const receivers = ['--exec', `sh ${script}`, '--jsonl', jsonl, '--webhook', `http://127.0.0.1:${webPort}/`]
-  const run = () => lab.start(lab.unique('mirror'), [...command, ...flags, ...receivers])
-  let mirror = run()
-  // As many as a shell a change keeps up with here.
-  const running = perfdhcp(lab, kea, family, { rate: 10, clients: 60, seconds: 15, releases: 4 })
-  for (let kill = 0; kill < 4; kill++) {
-    await sleep(2500)
-    mirror.kill('SIGKILL')
-    await mirror.exited
-    mirror = run()
-  }
-  await running
-  const leases = () =>
-    new Map(
-      service
-        .kea(family)
-        .activeLeases()
-        .map((row) => [row.address, row.hardwareAddress]),
-    )
-  assert.ok(leases().size > 10)
-  const sorted = (entries: Iterable<[string, string]>) => [...entries].sort(([a], [b]) => a.localeCompare(b))
-  await waitFor(
-    'every receiver to have what Kea has',
-    () => {
-      const truth = sorted(leases())
-      const taken = readdirSync(folder).filter((name) => name !== '.n')
-      const byExec = taken.map((name): [string, string] => [
-        name,
-        readFileSync(`${folder}/${name}`, 'utf8').trim(),
-      ])
-      assert.deepEqual(sorted(byExec), truth, '--exec')
-      const lines = new Believed()
-      for (const line of readFileSync(jsonl, 'utf8').trimEnd().split('\n')) lines.apply(JSON.parse(line))
-      for (const [name, { held }] of [
-        ['--jsonl', lines],
-        ['--webhook', web],
-      ] as const) {
-        const known = [...held].map(([key, change]): [string, string] => [
-          key,
-          change['hardware-address']!.replace(/(..)(?=.)/g, '$1:'),
-        ])
-        assert.deepEqual(sorted(known), truth, name)
+for (const kea of keaRoots()) {
+  for (const secure of [false, true]) {
+    test(`20 random cuts and two restarts of the server: the mirror ends equal to Kea's leases, v4 and v6, over ${secure ? 'TLS' : 'TCP'} (Kea ${kea.kea})`, {
+      skip: kea.skip,
+    }, async () => {
+      await using started = await start(kea, secure)
+      const { service, sidecar } = started
+      await serving(service, secure)
+      const proxies = new Map<Family, CuttingProxy>()
+      const mirrors = new Map<Family, TestMirror>()
+      await using stack = new AsyncDisposableStackLike()
+      for (const family of service.families) {
+        const { host, port } = service.address(family)
+        const proxy = await CuttingProxy.to({ host, port })
+        proxies.set(family, proxy)
+        stack.add(async () => proxy.close())
+        const mirror = new TestMirror({
+          family,
+          servers: [{ host: '127.0.0.1', port: proxy.port }],
+          tls: secure ? tls : 'off',
+        })
+        mirrors.set(family, mirror)
+        stack.add(() => mirror[Symbol.asyncDispose]())
+        await mirror.start()
+        await waitFor('Active', () => mirror.noted('live').length === 1)
       }
-      return true
-    },
-    120_000,
-  )
-  await mirror.stop()
-  server.closeAllConnections()
-  server.close()
-})
+      const running = Promise.all(service.families.map((family) => load(kea, service, family, 22, 50)))
+      for (let cut = 1; cut <= 20; cut++) {
+        await sleep(200 + 600 * Math.random())
+        for (const proxy of proxies.values()) proxy.cut()
+        if (cut === 7) await sidecar.restart()
+        if (cut === 14) {
+          sidecar.kill('SIGKILL')
+          await sidecar.exited
+          await sidecar.restart()
+        }
+      }
+      await running
+      for (const [family, mirror] of mirrors) {
+        assert.ok(service.kea(family).activeLeases().length > 50, 'there are leases to compare')
+        await settled(service.kea(family), mirror)
+        assert.ok(mirror.noted('lost').length >= 10, 'it was cut')
+      }
+    })
+  }
+
+  test(`after an absence longer than the history the mirror recovers by Bulk and ends equal (Kea ${kea.kea})`, {
+    skip: kea.skip,
+  }, async () => {
+    await using started = await start(kea, false, { retention: 604_800, 'max-ended': 5 })
+    const { service } = started
+    await serving(service, false)
+    await Promise.all(
+      service.families.map(async (family) => {
+        const { host, port } = service.address(family)
+        await using mirror = new TestMirror({ family, servers: [{ host, port }], tls: 'off' })
+        await load(kea, service, family, 6, 50)
+        await mirror.start()
+        await settled(service.kea(family), mirror)
+        await waitFor('Active', () => mirror.noted('live').length === 1)
+        await mirror.stop()
+        // A second of its own: bounds are inclusive.
+        await sleep(2000)
+        await load(kea, service, family, 8, 50)
+        await started.sidecar.logged('index.pruned', { family })
+        await mirror.start()
+        await waitFor('DataMissing', () => mirror.noted('data-missing').length > 0)
+        await waitFor('the end of recovery', () => mirror.noted('bulk-complete').length === 2, 60_000)
+        await settled(service.kea(family), mirror)
+      }),
+    )
+  })
+
+  test(`--exec, --jsonl and --webhook: with receivers that fail half the time and kills of the requestor nothing is lost, and order is kept (Kea ${kea.kea})`, {
+    skip: kea.skip,
+  }, async () => {
+    await using started = await start(kea, false)
+    const { service } = started
+    await serving(service, false)
+    const family: Family = 4
+    const { lab } = service
+    const web = new Believed()
+    let requests = 0
+    const server = createServer((request, response) => {
+      let body = ''
+      request.on('data', (data) => {
+        body += data
+      })
+      request.on('end', () => {
+        // It takes them, and says so only half the time: what comes again must do no harm.
+        for (const change of (JSON.parse(body) as { changes: ChangeJson[] }).changes) web.apply(change)
+        response.writeHead(requests++ % 2 === 0 ? 503 : 204).end()
+      })
+    })
+    server.listen(0, '127.0.0.1')
+    await waitFor('the web server', () => server.listening)
+    const { port: webPort } = server.address() as AddressInfo
+    const folder = lab.path('taken')
+    mkdirSync(folder)
+    // A file for each binding, its contents the number; every other attempt fails, half of them after the work was done.
+    const script = lab.path('take.sh')
+    writeFileSync(
+      script,
+      `n=$(cat ${folder}/.n 2>/dev/null || echo 0); echo $((n + 1)) > ${folder}/.n
+  [ $((n % 4)) -ne 1 ] || exit 1
+  case $LEASEQUERY_CHANGE in
+  removed) rm -f "${folder}/$LEASEQUERY_KEY" ;;
+  *) echo "$LEASEQUERY_HARDWARE_ADDRESS" > "${folder}/$LEASEQUERY_KEY" ;;
+  esac
+  [ $((n % 4)) -ne 3 ]
+  `,
+    )
+    const jsonl = lab.path('changes.jsonl')
+    const { host, port } = service.address(family)
+    const command = [process.execPath, compiled('sidecar/requestor/main.ts'), 'mirror', `${host}:${port}`]
+    const flags = [
+      '--state',
+      lab.path('replica'),
+      '--tls',
+      'off',
+      '--retry',
+      '1',
+      '--json',
+      '--skip-renewals',
+    ]
+    const receivers = [
+      '--exec',
+      `sh ${script}`,
+      '--jsonl',
+      jsonl,
+      '--webhook',
+      `http://127.0.0.1:${webPort}/`,
+    ]
+    const run = () => lab.start(lab.unique('mirror'), [...command, ...flags, ...receivers])
+    let mirror = run()
+    // As many as a shell a change keeps up with here.
+    const running = perfdhcp(lab, kea, family, { rate: 10, clients: 60, seconds: 15, releases: 4 })
+    for (let kill = 0; kill < 4; kill++) {
+      await sleep(2500)
+      mirror.kill('SIGKILL')
+      await mirror.exited
+      mirror = run()
+    }
+    await running
+    const leases = () =>
+      new Map(
+        service
+          .kea(family)
+          .activeLeases()
+          .map((row) => [row.address, row.hardwareAddress]),
+      )
+    assert.ok(leases().size > 10)
+    const sorted = (entries: Iterable<[string, string]>) =>
+      [...entries].sort(([a], [b]) => a.localeCompare(b))
+    await waitFor(
+      'every receiver to have what Kea has',
+      () => {
+        const truth = sorted(leases())
+        const taken = readdirSync(folder).filter((name) => name !== '.n')
+        const byExec = taken.map((name): [string, string] => [
+          name,
+          readFileSync(`${folder}/${name}`, 'utf8').trim(),
+        ])
+        assert.deepEqual(sorted(byExec), truth, '--exec')
+        const lines = new Believed()
+        for (const line of readFileSync(jsonl, 'utf8').trimEnd().split('\n')) lines.apply(JSON.parse(line))
+        for (const [name, { held }] of [
+          ['--jsonl', lines],
+          ['--webhook', web],
+        ] as const) {
+          const known = [...held].map(([key, change]): [string, string] => [
+            key,
+            change['hardware-address']!.replace(/(..)(?=.)/g, '$1:'),
+          ])
+          assert.deepEqual(sorted(known), truth, name)
+        }
+        return true
+      },
+      120_000,
+    )
+    await mirror.stop()
+    server.closeAllConnections()
+    server.close()
+  })
+}
 
 /** What AsyncDisposableStack is, before Node 24. */
 class AsyncDisposableStackLike {
