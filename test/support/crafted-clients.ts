@@ -24,6 +24,8 @@ interface Answer4 {
 
 /** A DHCPv4 client; all it sends goes through a relay agent, unless told otherwise. */
 export class CraftedClient4 {
+  /** It has only IPv6, and sends what it says inside of DHCPv6 (RFC 7341). */
+  overDhcpv6 = false
   readonly mac: Buffer
   readonly clientId: Buffer | undefined
   /** The address it holds. */
@@ -105,23 +107,31 @@ export class CraftedClient4 {
   }
 
   #say(type: number, ciaddr: string, options: [number, Buffer][]): void {
-    this.#port.send(relay4, server4, this.#packet(type, ciaddr, options, ++transaction, true))
+    const octets = this.#packet(type, ciaddr, options, ++transaction, !this.overDhcpv6)
+    if (this.overDhcpv6) this.#port.send(relay6, server6, this.#queryInDhcpv6(octets))
+    else this.#port.send(relay4, server4, octets)
+  }
+
+  #queryInDhcpv6(octets: Buffer): Buffer {
+    const query = Buffer.concat([Buffer.of(types6.dhcpv4Query, 0, 0, 0), option6(dhcpv4Message, octets)])
+    return relayed6(`fe80::4:${this.mac.readUInt16BE(4).toString(16)}`, this.attachment, query)
   }
 
   #exchange(what: string, type: number, ciaddr: string, options: [number, Buffer][]): Promise<Answer4> {
     const xid = ++transaction
-    const octets = this.#packet(type, ciaddr, options, xid, true)
-    return this.#port.exchange(
-      `a ${what} of ${this.hardwareAddress}`,
-      relay4,
-      this.servers,
-      octets,
-      (answer) => {
-        if (answer.length < 240 || answer[0] !== 2 || answer.readUInt32BE(4) !== xid) return undefined
-        this.#server = optionOf4(answer, 54)!.join('.')
-        return { type: optionOf4(answer, 53)![0]!, address: answer.subarray(16, 20).join('.') }
-      },
-    )
+    const octets = this.#packet(type, ciaddr, options, xid, !this.overDhcpv6)
+    const name = `a ${what} of ${this.hardwareAddress}`
+    const read = (answer: Buffer) => {
+      if (answer.length < 240 || answer[0] !== 2 || answer.readUInt32BE(4) !== xid) return undefined
+      this.#server = optionOf4(answer, 54)!.join('.')
+      return { type: optionOf4(answer, 53)![0]!, address: answer.subarray(16, 20).join('.') }
+    }
+    if (!this.overDhcpv6) return this.#port.exchange(name, relay4, this.servers, octets, read)
+    return this.#port.exchange(name, relay6, server6, this.#queryInDhcpv6(octets), (answer) => {
+      const response = innerOf(answer)
+      if (response?.[0] !== types6.dhcpv4Response) return undefined
+      return read(optionsOf6(response.subarray(4)).get(dhcpv4Message)![0]!)
+    })
   }
 
   #packet(type: number, ciaddr: string, options: [number, Buffer][], xid: number, relayed: boolean): Buffer {
@@ -179,6 +189,8 @@ const types6 = {
   decline: 9,
   relayForward: 12,
   relayReply: 13,
+  dhcpv4Query: 20,
+  dhcpv4Response: 21,
   addressRegistration: 36,
   addressRegistrationReply: 37,
 } as const
@@ -269,24 +281,35 @@ export class CraftedClient6 {
     const header = Buffer.alloc(4)
     header.writeUInt32BE(type * 0x1000000 + xid)
     const message = Buffer.concat([header, option6(1, this.duid), option6(8, Buffer.alloc(2)), ...options])
-    const { circuit, remote } = this.attachment
-    const relayed = Buffer.concat([
-      Buffer.of(types6.relayForward, 0),
-      octets6(addresses.relays6[0]),
-      octets6(peer),
-      ...(circuit === undefined ? [] : [option6(18, Buffer.from(circuit))]),
-      ...(remote === undefined
-        ? []
-        : [option6(37, Buffer.concat([Buffer.of(0, 0, 9, 0xbf), Buffer.from(remote)]))]),
-      option6(9, message),
-    ])
+    const relayed = relayed6(peer, this.attachment, message)
     const what = `a message of type ${type} of ${this.duidText}`
     return this.#port.exchange(what, relay6, server6, relayed, (answer) => {
-      if (answer[0] !== types6.relayReply) return undefined
-      const inner = optionsOf6(answer.subarray(34)).get(9)?.[0]
-      return inner && inner.readUIntBE(1, 3) === xid ? inner : undefined
+      const inner = innerOf(answer)
+      return inner?.readUIntBE(1, 3) === xid ? inner : undefined
     })
   }
+}
+
+/** OPTION_DHCPV4_MSG (RFC 7341 section 7.1). */
+const dhcpv4Message = 87
+
+/** A client's message as its relay agent forwards it. */
+function relayed6(peer: string, { circuit, remote }: Attachment, message: Buffer): Buffer {
+  return Buffer.concat([
+    Buffer.of(types6.relayForward, 0),
+    octets6(addresses.relays6[0]),
+    octets6(peer),
+    ...(circuit === undefined ? [] : [option6(18, Buffer.from(circuit))]),
+    ...(remote === undefined
+      ? []
+      : [option6(37, Buffer.concat([Buffer.of(0, 0, 9, 0xbf), Buffer.from(remote)]))]),
+    option6(9, message),
+  ])
+}
+
+/** What a relay agent's answer brings for the client. */
+function innerOf(answer: Buffer): Buffer | undefined {
+  return answer[0] === types6.relayReply ? optionsOf6(answer.subarray(34)).get(9)?.[0] : undefined
 }
 
 const relay6: Endpoint = { address: addresses.relays6[0], port: 547 }
