@@ -1,29 +1,27 @@
 // Wiring: both families in one process, started and stopped in order.
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
-import { totalmem } from 'node:os'
 import type { DaemonSettings } from './daemon-flags.ts'
 import { reasonOf, SidecarError } from './errors.ts'
 import { FamilyRuntime } from './family-runtime.ts'
 import type { Log } from './log.ts'
+import { MemoryAlarm } from './memory-alarm.ts'
 import { version } from './version.ts'
 
 /** A stop that takes longer is given up: what is not on disk by then is read from Kea again. */
 const STOP_MS = 20_000
 const MEMORY_CHECK_MS = 30_000
-/** Share of the memory the process may have, at which the operator is told. */
-const MEMORY_ALARM_SHARE = 0.85
 
 export class App {
   readonly families: readonly FamilyRuntime[]
   readonly #log: Log
   readonly #memoryCheck: NodeJS.Timeout
-  #memoryAlarm = false
   #stopping: Promise<boolean> | undefined
 
   private constructor(families: readonly FamilyRuntime[], log: Log) {
     this.families = families
     this.#log = log
-    this.#memoryCheck = setInterval(() => this.#checkMemory(), MEMORY_CHECK_MS)
+    const alarm = new MemoryAlarm(log)
+    this.#memoryCheck = setInterval(() => alarm.check(), MEMORY_CHECK_MS)
     this.#memoryCheck.unref()
   }
 
@@ -88,20 +86,6 @@ export class App {
       clearTimeout(timer)
     }
   }
-
-  #checkMemory(): void {
-    const bytes = process.memoryUsage.rss()
-    const limit = Math.floor(MEMORY_ALARM_SHARE * availableMemory())
-    if (bytes > limit && !this.#memoryAlarm) this.#log.storeMemory({ bytes, limit })
-    this.#memoryAlarm = bytes > limit
-  }
-}
-
-/** What the host has, or what a control group allows, whichever is less. */
-function availableMemory(): number {
-  const constrained = process.constrainedMemory?.() ?? 0
-  const host = totalmem()
-  return constrained > 0 && constrained < host ? constrained : host
 }
 
 function prepareStateDir(path: string): void {

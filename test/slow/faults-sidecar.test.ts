@@ -4,12 +4,10 @@
  */
 
 import assert from 'node:assert/strict'
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ActiveRequestor } from '../../sidecar/requestor/active-requestor.ts'
-import { compiled, packageRoot } from '../support/package-root.ts'
+import { daemonOfContract } from '../support/other-contract.ts'
 import { run } from '../support/processes.ts'
 import { keaRoots } from '../support/roots.ts'
 import { settle, WatchingRequestor } from '../support/service.ts'
@@ -163,7 +161,7 @@ for (const kea of keaRoots()) {
     for (const major of [0, 2]) {
       const other = await Sidecar.start(lab, {
         families: [4],
-        program: ofContract(lab.path(`v${major}`), major),
+        program: daemonOfContract(lab.path(`v${major}`), major),
       })
       const { msg } = await other.logged('feed.problem')
       assert.match(
@@ -193,18 +191,4 @@ for (const kea of keaRoots()) {
     await assertSettled(service, back.requestor)
     assertLoud(service.sidecar, {})
   })
-}
-
-/** The daemon as it would be with another version of the contract. @returns its program */
-function ofContract(folder: string, major: number): string {
-  cpSync(dirname(compiled('sidecar/main.ts')), join(folder, 'sidecar'), { recursive: true })
-  for (const name of ['package.json', 'node_modules', 'proto']) {
-    symlinkSync(join(packageRoot, name), join(folder, name))
-  }
-  const contract = join(folder, 'sidecar/feed/contract.js')
-  const text = readFileSync(contract, 'utf8')
-  const other = text.replace(/CONTRACT_MAJOR = 1\b/, `CONTRACT_MAJOR = ${major}`)
-  assert.notEqual(other, text)
-  writeFileSync(contract, other)
-  return join(folder, 'sidecar/main.js')
 }

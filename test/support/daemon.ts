@@ -17,20 +17,34 @@ export interface DaemonLine {
   readonly [field: string]: unknown
 }
 
+export interface DaemonSurroundings {
+  /** What starts it, and becomes it: unshare and its arguments... */
+  readonly prefix?: readonly string[]
+  /** Another build of the daemon. */
+  readonly program?: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
 const loopback = { 4: '127.0.0.1', 6: '::1' } as const
 
 export class Daemon {
   readonly folder = mkdtempSync(join(tmpdir(), 'alq-daemon-'))
   readonly families: readonly Family[]
   readonly flags: readonly string[]
+  readonly #surroundings: DaemonSurroundings
   #child!: ChildProcess
   #output = ''
   #errors = ''
   readonly #requestors: ActiveRequestor[] = []
 
   /** @param flags in addition; `--listen` on loopback, any port, unless given */
-  constructor(families: readonly Family[] = [4], flags?: readonly string[]) {
+  constructor(
+    families: readonly Family[] = [4],
+    flags?: readonly string[],
+    surroundings: DaemonSurroundings = {},
+  ) {
     this.families = families
+    this.#surroundings = surroundings
     this.flags = flags ?? families.flatMap((family) => ['--listen', `dhcp${family}=${hostOf(family)}:0`])
   }
 
@@ -49,8 +63,11 @@ export class Daemon {
     const feeds = this.families.flatMap((family) => ['--feed', `dhcp${family}=${this.endpoint(family)}`])
     const level = more.includes('--log-level') ? [] : ['--log-level', 'debug']
     const argv = [...feeds, '--state-dir', this.stateDir, ...level, ...this.flags, ...more]
-    const child = spawn(process.execPath, ['--enable-source-maps', compiled('sidecar/main.ts'), ...argv], {
+    const { prefix = [], program = compiled('sidecar/main.ts'), env } = this.#surroundings
+    const [command, ...words] = [...prefix, process.execPath, '--enable-source-maps', program, ...argv]
+    const child = spawn(command!, words, {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
     })
     this.#child = child
     child.stdout!.on('data', (data) => {
