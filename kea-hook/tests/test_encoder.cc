@@ -169,8 +169,10 @@ void batchAndHeartbeat() {
     generations.config = 1;
     generations.service = 2;
     generations.resync = 3;
-    CHECK(encodeHeartbeat("0123456789abcdef", 9, 4, 5, generations) ==
+    CHECK(encodeHeartbeat("0123456789abcdef", 9, 4, 5, generations, {}) ==
           hex("12 1e 0a 10 30313233343536373839616263646566 10 09 18 04 20 05 28 01 30 03 38 02"));
+    CHECK(encodeHeartbeat("0123456789abcdef", 9, 4, 5, generations, {6, 7, 8, 10}) ==
+          hex("12 26 0a 10 30313233343536373839616263646566 10 09 18 04 20 05 28 01 30 03 38 02 40 06 48 07 50 08 58 0a"));
     CHECK(replyReportAccepted(5, "e") == hex("08 05 12 01 65 3a 00"));
     CHECK(replyError(5, "e", ErrorCode::busy, "b") == hex("08 05 12 01 65 7a 05 08 06 12 01 62"));
 }

@@ -47,14 +47,16 @@ function applyEvent(
   restamp: boolean,
 ): void {
   const { store } = progress
+  let previous: BindingData | undefined
   let next: BindingData | undefined
   if (event.kind === 'change') {
     const { address } = event.lease
-    const previous = store.peek(address)
+    previous = store.peek(address)
     next = applyChange(event, previous, keaNow, restamp)
     if (next !== undefined && next === previous) next = store.get(address) // A change needs a value of its own.
   } else {
-    next = applyAnnotation(event, store.get(event.address), restamp)
+    previous = store.get(event.address)
+    next = applyAnnotation(event, previous, restamp)
   }
-  if (next !== undefined) progress.put(next, at)
+  if (next !== undefined) progress.put(next, previous, at)
 }

@@ -7,7 +7,7 @@ import protobuf from 'protobufjs'
 
 /** Of proto/lease_feed.proto as this program knows it. Another major version cannot be followed. */
 export const CONTRACT_MAJOR = 1
-export const CONTRACT_MINOR = 1
+export const CONTRACT_MINOR = 2
 
 /** Message → field → type. `[]` = repeated, `?` = absent is told from empty (messages, and members of a oneof). */
 export const contractFields = {
@@ -53,6 +53,10 @@ export const contractFields = {
     configGeneration: 'uint64',
     resyncGeneration: 'uint64',
     serviceGeneration: 'uint64',
+    ringEvents: 'uint64',
+    overwritten: 'uint64',
+    lost: 'uint64',
+    cut: 'uint64',
   },
   Request: {
     id: 'uint64',

@@ -194,6 +194,12 @@ function readHeartbeat(heartbeat: Message<'Heartbeat'>): Heartbeat {
     configGeneration: safe(heartbeat.configGeneration, 'heartbeat.config_generation'),
     resyncGeneration: safe(heartbeat.resyncGeneration, 'heartbeat.resync_generation'),
     serviceGeneration: safe(heartbeat.serviceGeneration, 'heartbeat.service_generation'),
+    ring: {
+      events: safe(heartbeat.ringEvents, 'heartbeat.ring_events'),
+      overwritten: safe(heartbeat.overwritten, 'heartbeat.overwritten'),
+      lost: safe(heartbeat.lost, 'heartbeat.lost'),
+      cut: safe(heartbeat.cut, 'heartbeat.cut'),
+    },
   }
 }
 

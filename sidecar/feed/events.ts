@@ -89,7 +89,22 @@ export interface Heartbeat {
   readonly configGeneration: number
   readonly resyncGeneration: number
   readonly serviceGeneration: number
+  readonly ring: RingReport
 }
+
+/** What the hook's ring has come to in this epoch. */
+export interface RingReport {
+  /** Most events it keeps; 0 = not said (a hook before 1.2). */
+  readonly events: number
+  /** Events that left it before they could be published. */
+  readonly overwritten: number
+  /** Events that could not be kept at all. */
+  readonly lost: number
+  /** Events too long to keep whole, published without packet data. */
+  readonly cut: number
+}
+
+export const NO_RING: RingReport = { events: 0, overwritten: 0, lost: 0, cut: 0 }
 
 export type FeedMessage = EventBatch | Heartbeat
 

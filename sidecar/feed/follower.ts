@@ -24,8 +24,8 @@ import {
   type FeedReport,
   type Heartbeat,
   type Hello,
-  type ReplyBody,
 } from './events.ts'
+import { askedFor, errorOf, isError } from './failures.ts'
 import { KeaClock } from './kea-clock.ts'
 import type { FeedState, FeedStatus } from './notes.ts'
 import { OverdueLeases } from './overdue.ts'
@@ -212,7 +212,8 @@ export class Follower {
   }
 
   status(now: number): FeedStatus {
-    const { counters, epoch, isWalking, newestSeq, seq, troubles, walkNeeded } = this.#progress
+    const { applyDelay, counters, epoch, isWalking, newestSeq, ring, seq, troubles, walkNeeded } =
+      this.#progress
     return {
       state: this.#state(),
       epoch,
@@ -222,7 +223,9 @@ export class Follower {
       walking: isWalking,
       indexTrusted: this.#store.horizon !== undefined && !this.#proof.isMissing,
       silentForMs: Math.max(0, now - this.#heardAt),
-      counters: { ...counters },
+      counters: { ...counters, byKind: { ...counters.byKind } },
+      applyDelay: applyDelay.state(),
+      ring,
       problems: troubles.map((text) => ({ parameter: '', text })),
     }
   }
@@ -344,6 +347,10 @@ export class Follower {
   #heartbeat(heartbeat: Heartbeat, now: number): void {
     const { newestSeq, seq } = this.#progress
     this.#progress.newestSeq = Math.max(newestSeq, heartbeat.lastSeq)
+    this.#progress.ring = {
+      ...heartbeat.ring,
+      kept: Math.max(0, heartbeat.lastSeq - heartbeat.oldestSeq + 1),
+    }
     this.#generations(heartbeat, now)
     // The hook publishes in order: what it has published and we have not got by now is lost on the way.
     const waits = this.#replay.isActive || !this.#replay.isEmpty
@@ -405,7 +412,13 @@ export class Follower {
   #apply(batch: EventBatch, isReplayed: boolean, now: number): void {
     const isTold = (seq: number) => isReplayed || this.#proof.mayHaveBeenShown(seq)
     const touch = (address: Uint8Array, seq: number) => this.#reconciler.touch(address, seq)
+    const before = this.#progress.counters.events
     const lost = applyBatch(this.#progress, batch, isTold, touch)
+    // A replayed batch does not say when its events were published first.
+    if (!isReplayed) {
+      const count = this.#progress.counters.events - before
+      this.#progress.applyDelay.observe(this.#keaClock.secondsSince(batch.clock, now), count)
+    }
     if (lost !== undefined) this.#lose(this.#progress.seq, `an event cannot be read: ${lost.message}`, now)
   }
 
@@ -416,6 +429,7 @@ export class Follower {
     progress.note({ kind: 'gap', reason, seq: progress.seq })
     progress.walkNeeded = true
     const isOther = this.#store.position.epoch !== progress.epoch
+    if (!isOther) progress.counters.lost += Math.max(0, through - progress.seq)
     progress.moveTo(through)
     if (isOther) this.#reconciler.forget()
     this.#proof.lose()
@@ -487,19 +501,4 @@ export class Follower {
     else if (kind === 'replay') this.#replay.askLater(now)
     else this.#progress.asker.askLater(kind === 'config' ? FIRST_CONFIG_PAGE : { kind }, now)
   }
-}
-
-const askedFor: Readonly<Record<AskedKind, string>> = {
-  hello: 'its identity',
-  replay: 'missed events',
-  page: 'a page of its leases',
-  config: 'its subnets and reservations',
-}
-
-function isError(body: ReplyBody, code: number): boolean {
-  return body.kind === 'error' && body.code === code
-}
-
-function errorOf(body: ReplyBody, objection = `the answer is a ${body.kind}`): FeedError {
-  return body.kind === 'error' ? body : { kind: 'error', code: FeedErrorCode.unspecified, text: objection }
 }

@@ -53,6 +53,11 @@ export class KeaClock {
     return back
   }
 
+  /** Seconds since a message was sent that bears this time of Kea's clock: counted from the fastest message there was. */
+  secondsSince(clock: number, monotonic: number): number {
+    return this.#offset === undefined ? 0 : Math.max(0, (monotonic + this.#offset - clock) / 1000)
+  }
+
   /**
    * Kea's clock in whole seconds; undefined until Kea has been heard.
    * @param wall the clock of this host, Unix milliseconds: where Kea's is the same but for the way of the messages, it is

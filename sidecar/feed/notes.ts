@@ -1,5 +1,7 @@
 // What the follower has to say to the log. The daemon turns each into one of its lines.
-import type { FeedProblem } from './events.ts'
+import type { HistogramState } from '../histogram.ts'
+import type { ChangeKind } from './change-kind.ts'
+import type { FeedProblem, RingReport } from './events.ts'
 
 export type FeedNote =
   | { readonly kind: 'connected'; readonly kea: string; readonly epoch: string }
@@ -45,20 +47,38 @@ export interface FeedStatus {
   /** Milliseconds since the feed that is followed was last heard, or since the start: what is served may be as old. */
   readonly silentForMs: number
   readonly counters: FeedCounters
+  /** Seconds from the moment that Kea's library published a change to its being applied here; replayed ones left out. */
+  readonly applyDelay: HistogramState
+  /** Of the hook, as its newest heartbeat has it. */
+  readonly ring: RingStatus
   /** What the operator should know now; empty = all well. */
   readonly problems: readonly FeedProblem[]
+}
+
+export interface RingStatus extends RingReport {
+  /** Events in it now: as many can be replayed. */
+  readonly kept: number
 }
 
 /** Since the start; for metrics. */
 export interface FeedCounters {
   events: number
-  /** Events that changed a binding. */
+  /** Bindings that were changed, by an event, by a walk or by the clock. */
   changes: number
+  /** The same by what became of the binding. */
+  byKind: Record<ChangeKind, number>
   replayed: number
   /** Times that events were lost for good. */
   gaps: number
+  /** Events that were lost so, where their number is known: of an epoch that was followed before. */
+  lost: number
   /** Walks that ended. */
   walks: number
+  /** Seconds that these took. */
+  walkSeconds: number
+  /** Bindings that these found to differ from Kea's leases, and that they found gone. */
+  walkChanged: number
+  walkEnded: number
   pages: number
   /** Messages, events and rows that could not be read. */
   unreadable: number

@@ -27,7 +27,7 @@ export class OverdueLeases {
     for (const { address } of this.#waiting.splice(0, SLICE_BINDINGS)) {
       const binding = store.get(address) // It may have been renewed while it waited here.
       if (binding?.state === BindingState.active && expiryOf(binding) <= before)
-        this.#progress.put(overdue(binding), at)
+        this.#progress.put(overdue(binding), binding, at)
     }
     return true // There may be more than one call of the store gives.
   }

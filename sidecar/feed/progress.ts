@@ -1,9 +1,11 @@
 // What the parts of the follower share: the store and how far it has come, the questions under way, what there is to say.
 import type { BindingData, LogicalSeconds, UnixSeconds } from '../binding.ts'
+import { Histogram } from '../histogram.ts'
 import type { BindingStore } from '../store/store.ts'
 import { type AskedKind, Asker } from './asker.ts'
-import type { FeedConfig, FeedRequest, Hello } from './events.ts'
-import type { FeedCounters, FeedNote } from './notes.ts'
+import { type ChangeKind, changeKind, changeKinds } from './change-kind.ts'
+import { type FeedConfig, type FeedRequest, type Hello, NO_RING } from './events.ts'
+import type { FeedCounters, FeedNote, RingStatus } from './notes.ts'
 
 export interface FollowerSettings {
   /** Without a message for this long the feed is silent. The hook sends one each second. */
@@ -41,6 +43,9 @@ export type FollowerOutput =
 /** Bindings changed, or looked at, before other work gets its turn. */
 export const SLICE_BINDINGS = 1_000
 
+/** Seconds from Kea's change to its being applied: some milliseconds where all is well, hours where this process hung. */
+const DELAY_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600]
+
 /** Kinds of lasting trouble: each stands among the problems until it is over. */
 export type TroubleKind = AskedKind | 'frame' | 'row' | 'mass-end'
 
@@ -53,13 +58,22 @@ export class Progress {
   readonly counters: FeedCounters = {
     events: 0,
     changes: 0,
+    byKind: Object.fromEntries(changeKinds.map((kind) => [kind, 0])) as Record<ChangeKind, number>,
     replayed: 0,
     gaps: 0,
+    lost: 0,
     walks: 0,
+    walkSeconds: 0,
+    walkChanged: 0,
+    walkEnded: 0,
     pages: 0,
     unreadable: 0,
     dropped: 0,
   }
+  /** Of live events. */
+  readonly applyDelay = new Histogram(DELAY_BOUNDS)
+  /** Of the hook's newest heartbeat. */
+  ring: RingStatus = { ...NO_RING, kept: 0 }
   /** Hex, of the hook that is followed; empty = none yet. */
   epoch = ''
   /** Newest sequence number heard of in this epoch. */
@@ -122,9 +136,11 @@ export class Progress {
     this.stay()
   }
 
-  put(next: BindingData, at: LogicalSeconds): void {
-    this.store.put(next, at)
+  /** @param previous what is stored until now; a view will do */
+  put(next: BindingData, previous: BindingData | undefined, at: LogicalSeconds): void {
+    this.counters.byKind[changeKind(next, previous)] += 1
     this.counters.changes += 1
+    this.store.put(next, at)
   }
 
   output(output: FollowerOutput): void {

@@ -147,7 +147,7 @@ export class Reconciler {
       return
     }
     const at = this.#progress.clock()
-    for (const binding of bindings) this.#progress.put(vanished(binding, keaNow), at)
+    for (const binding of bindings) this.#progress.put(vanished(binding, keaNow), binding, at)
     walk.ended += bindings.length
     if (next === 0) this.#ended(walk, now)
   }
@@ -173,7 +173,7 @@ export class Reconciler {
       const previous = store.peek(row.address)
       const next = reconcileRow(row, previous, keaNow, this.#hasNewestRelay(row, previous))
       if (next !== undefined) {
-        this.#progress.put(next, at)
+        this.#progress.put(next, previous, at)
         walk.changed += 1
       }
       store.mark(row.address)
@@ -232,7 +232,11 @@ export class Reconciler {
   #ended(walk: Walk, now: number): void {
     this.#massMissing = 0
     this.#nextAt = this.#afterPause(now)
-    this.#progress.counters.walks += 1
+    const { counters } = this.#progress
+    counters.walks += 1
+    counters.walkSeconds += (now - walk.startedAt) / 1000
+    counters.walkChanged += walk.changed
+    counters.walkEnded += walk.ended
     this.#progress.over('mass-end')
     this.#progress.over('frame')
     // In this very turn with the last of the sweep: the store writes both or neither.

@@ -12,6 +12,7 @@ import {
   type Heartbeat,
   type Hello,
   type LeaseRow,
+  NO_RING,
   Operation,
   type PacketData,
   type ReplyBody,
@@ -155,6 +156,7 @@ export class ModelHook {
       configGeneration: this.configGeneration,
       resyncGeneration: this.resyncGeneration,
       serviceGeneration: this.serviceGeneration,
+      ring: NO_RING,
     }
   }
 

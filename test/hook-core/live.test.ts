@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HookOrigin } from '../support/hook-core.ts'
 import { waitFor } from '../support/wait.ts'
+import type { FeedFrame } from './feed-client.ts'
 import { address, Stage } from './stage.ts'
 
 const mac = Buffer.from('020000000001', 'hex')
@@ -164,11 +165,18 @@ test('a small ring under a flood shows the gap, counts it and logs it seldom', a
   await stage.core.churn({ changes: 300_000 })
   // The last batches may be lost too: the heartbeat tells.
   let last = 0
-  while (last < 300_000) last = (await listener.frame()).heartbeat?.['lastSeq'] ?? 0
+  let beat: FeedFrame['heartbeat']
+  while (last < 300_000) {
+    beat = (await listener.frame()).heartbeat
+    last = beat?.['lastSeq'] ?? 0
+  }
   const missing = last - listener.events
   const { overwritten, published, lastSeq } = stage.core.status()
   assert.ok(overwritten > 0)
   assert.equal(overwritten + published, lastSeq)
+  // And so does each heartbeat, for whoever counts it.
+  assert.equal(beat?.['overwritten'], overwritten)
+  assert.equal(beat['ringEvents'], 64)
   // What ZeroMQ dropped for this listener comes on top of what the ring lost.
   assert.ok(missing >= overwritten)
   assert.ok(listener.gaps.length > 0)

@@ -182,8 +182,10 @@ private:
         // waits its turn.
         batcher_.turn(sockets_->publish(), now, kBatchesATurn);
         const std::uint64_t last = batcher_.next() - 1;
+        const RingReport ring{ring_.maxEvents(), batcher_.overwritten(), ring_.lost(),
+                              cut_.load(std::memory_order_relaxed)};
         const std::string frame =
-            encodeHeartbeat(epoch_, last, ring_.bounds().oldest, wallClockMs(), facts_.view().generations);
+            encodeHeartbeat(epoch_, last, ring_.bounds().oldest, wallClockMs(), facts_.view().generations, ring);
         zmq_send(sockets_->publish(), frame.data(), frame.size(), ZMQ_DONTWAIT);
         next_beat_ = now + kHeartbeatEach;
         read_sockets_ = true;

@@ -39,7 +39,7 @@ constexpr Tag epoch = 1, first_seq = 2, clock = 3, events = 4;
 }
 namespace heartbeat {
 constexpr Tag epoch = 1, last_seq = 2, oldest_seq = 3, clock = 4, config_generation = 5, resync_generation = 6,
-              service_generation = 7;
+              service_generation = 7, ring_events = 8, overwritten = 9, lost = 10, cut = 11;
 }
 namespace request {
 constexpr Tag id = 1, epoch = 2, hello = 3, replay = 4, page = 5, config = 6, report = 7;

@@ -56,7 +56,7 @@ Octets encodeBatch(char* events, std::size_t octets, Octets epoch, std::uint64_t
 }
 
 std::string encodeHeartbeat(Octets epoch, std::uint64_t last_seq, std::uint64_t oldest_seq, std::uint64_t clock,
-                            const Generations& generations) {
+                            const Generations& generations, const RingReport& ring) {
     std::string octets;
     pbf_writer message{octets};
     {
@@ -68,6 +68,10 @@ std::string encodeHeartbeat(Octets epoch, std::uint64_t last_seq, std::uint64_t 
         addNumber(beat, field::heartbeat::config_generation, generations.config);
         addNumber(beat, field::heartbeat::resync_generation, generations.resync);
         addNumber(beat, field::heartbeat::service_generation, generations.service);
+        addNumber(beat, field::heartbeat::ring_events, ring.events);
+        addNumber(beat, field::heartbeat::overwritten, ring.overwritten);
+        addNumber(beat, field::heartbeat::lost, ring.lost);
+        addNumber(beat, field::heartbeat::cut, ring.cut);
     }
     return octets;
 }

@@ -24,6 +24,14 @@ struct Generations {
     std::uint64_t resync = 0;
 };
 
+/// What the ring has come to in this epoch, for the metrics of followers.
+struct RingReport {
+    std::uint64_t events = 0;       ///< most it keeps
+    std::uint64_t overwritten = 0;  ///< events that left it before they were published
+    std::uint64_t lost = 0;         ///< events that could not be kept at all
+    std::uint64_t cut = 0;          ///< events kept without packet data
+};
+
 /// Octets that encodeBatch() needs in front of the events.
 constexpr std::size_t kBatchHead = 96;
 
@@ -33,7 +41,7 @@ constexpr std::size_t kBatchHead = 96;
 Octets encodeBatch(char* events, std::size_t octets, Octets epoch, std::uint64_t first_seq, std::uint64_t clock);
 
 std::string encodeHeartbeat(Octets epoch, std::uint64_t last_seq, std::uint64_t oldest_seq, std::uint64_t clock,
-                            const Generations& generations);
+                            const Generations& generations, const RingReport& ring);
 
 std::string replyError(std::uint64_t id, Octets epoch, ErrorCode code, Octets text);
 

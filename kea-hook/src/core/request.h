@@ -15,7 +15,7 @@ namespace lease_feed {
 
 /// This contract's version: proto/README.md says when which number changes.
 constexpr std::uint32_t kContractMajor = 1;
-constexpr std::uint32_t kContractMinor = 1;
+constexpr std::uint32_t kContractMinor = 2;
 
 struct HelloRequest {
     std::uint32_t contract_major = 0;
