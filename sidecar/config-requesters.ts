@@ -40,24 +40,21 @@ export function readRequesters(service: MapReader, family: Family): readonly Req
   return list.map((entry, index) => {
     const place = `requesters[${index}]`
     if (typeof entry === 'string') {
-      return { ...unlimited(place), network: readNetwork(entry, place, family) }
+      return { place, queries: queryKinds, ...UNSAID, network: readNetwork(entry, place, family) }
     }
     return readRequesterMap(entry, place, family)
   })
 }
 
-function unlimited(place: string): Requester {
-  return {
-    place,
-    queries: queryKinds,
-    ...EVERYTHING,
-    withholdOptions: [],
-    relayDataAlways: false,
-    maxConnections: 0,
-    keepaliveInterval: 0,
-    keepaliveForm: 'status',
-  }
-}
+/** What holds for a requestor of which nothing is said. */
+export const UNSAID = {
+  ...EVERYTHING,
+  withholdOptions: [],
+  relayDataAlways: false,
+  maxConnections: 0,
+  keepaliveInterval: 0,
+  keepaliveForm: 'status',
+} as const satisfies Omit<Requester, 'place' | 'queries'>
 
 function readRequesterMap(entry: unknown, place: string, family: Family): Requester {
   const map = new MapReader(place, entry, [

@@ -1,9 +1,8 @@
 // Who may connect, and how many: the entry of `requesters` that permits a peer, or why it is not served (RFC 7724 sections
 // 8.1 and 9, RFC 7653 sections 9.1 and 10).
 
-import { EVERYTHING } from '../binding.ts'
 import type { ServiceConfig } from '../config.ts'
-import type { Requester } from '../config-requesters.ts'
+import { type Requester, UNSAID } from '../config-requesters.ts'
 import { AcceptRate } from './accept-rate.ts'
 import { AllowList, entryKey, type Peer } from './allow-list.ts'
 
@@ -31,16 +30,7 @@ export const MAX_UNSECURED = 256
 export const MAX_UNSECURED_OF_ONE = 16
 
 /** Who has not shown a certificate yet; may ask for TLS and nothing else. */
-export const NOBODY: Requester = {
-  place: '',
-  queries: [],
-  ...EVERYTHING,
-  withholdOptions: [],
-  relayDataAlways: false,
-  maxConnections: 0,
-  keepaliveInterval: 0,
-  keepaliveForm: 'status',
-}
+export const NOBODY: Requester = { place: '', queries: [], ...UNSAID }
 
 export class Admission<C extends Counted> {
   readonly #connections: ReadonlySet<C>

@@ -9,7 +9,7 @@ import type { ReportedBinding } from '../../sidecar/requestor/events.ts'
 import { parseAddress } from '../../sidecar/wire/address.ts'
 import { perfdhcp } from '../support/clients.ts'
 import { keaRoots } from '../support/roots.ts'
-import { differences, Service, settle } from '../support/service.ts'
+import { differences, type Family, Service, settle } from '../support/service.ts'
 
 /** A small pool, since a query for all configured addresses returns each of them. */
 const small = { subnet: { pools: [{ pool: '10.1.0.0 - 10.1.1.255' }] } }
@@ -27,6 +27,12 @@ function only(result: BulkResult): ReportedBinding {
   assert.equal(result.status, 'Success', result.text)
   assert.equal(result.bindings.length, 1)
   return result.bindings[0]!
+}
+
+/** A hundred clients of whom nothing was known before. */
+function othersCome(service: Service, family: Family) {
+  const mix = { rate: 100, clients: 100, exchanges: 100, flags: ['-b', 'mac=00:0c:01:09:03:04'] }
+  return perfdhcp(service.lab, service.root, family, mix)
 }
 
 for (const kea of keaRoots()) {
@@ -57,14 +63,8 @@ for (const kea of keaRoots()) {
     assert.deepEqual([nobody.status, nobody.bindings.length], ['Success', 0])
 
     // RFC 7724 section 4: the database filled by Bulk, and kept current by Active from the Bulk query's base-time on.
-    await perfdhcp(service.lab, kea, 4, {
-      rate: 100,
-      clients: 100,
-      exchanges: 100,
-      flags: ['-b', 'mac=00:0c:01:09:03:04'],
-    })
-    const active = await service.requestor(4, all.baseTime, fold(all))
-    await settle(server, active.fold)
+    await othersCome(service, 4)
+    await settle(server, (await service.requestor(4, all.baseTime, fold(all))).fold)
     await requestor.close()
   })
 
@@ -99,14 +99,8 @@ for (const kea of keaRoots()) {
       'an address inside a delegated prefix leads to the prefix and its holder',
     )
 
-    await perfdhcp(service.lab, kea, 6, {
-      rate: 100,
-      clients: 100,
-      exchanges: 100,
-      flags: ['-b', 'mac=00:0c:01:09:03:04'],
-    })
-    const active = await service.requestor(6, all.baseTime, fold(all))
-    await settle(server, active.fold)
+    await othersCome(service, 6)
+    await settle(server, (await service.requestor(6, all.baseTime, fold(all))).fold)
     await requestor.close()
   })
 }

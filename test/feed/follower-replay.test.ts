@@ -13,6 +13,16 @@ function inStep(settings = {}): Driver {
   return driver
 }
 
+/** A lease of so many seconds, and a step of Kea's clock by so many milliseconds, after which it is told as ended. */
+function endsByAStep(driver: Driver, validLifetime: number, step: number): void {
+  driver.hook.write(leaseRow(ipv4(2), 2, { clientLastTransaction: driver.hook.now, validLifetime }))
+  driver.settle()
+  driver.hook.stepClock(step)
+  driver.heartbeat()
+  driver.pass(1_000)
+  assert.equal(driver.store.get(ipv4(2))?.state, BindingState.expired)
+}
+
 describe('replay', () => {
   it('brings what was missed while the sidecar was down, without a walk', () => {
     const driver = inStep()
@@ -300,12 +310,7 @@ describe('time', () => {
 
   it('walks when Kea’s clock goes back: what was told as ended may be in force again', () => {
     const driver = inStep()
-    driver.hook.write(leaseRow(ipv4(2), 2, { clientLastTransaction: driver.hook.now, validLifetime: 60 }))
-    driver.settle()
-    driver.hook.stepClock(3_600_000)
-    driver.heartbeat()
-    driver.pass(1_000)
-    assert.equal(driver.store.get(ipv4(2))?.state, BindingState.expired)
+    endsByAStep(driver, 60, 3_600_000)
     driver.hook.stepClock(-3_600_000)
     // Believed after some seconds of it: a message that waited tells an old time too.
     for (let i = 0; i < 12; i++) {
@@ -319,12 +324,7 @@ describe('time', () => {
   it('walks when Kea’s clock went back just before a restart, or while nobody listened', () => {
     for (const isHeard of [true, false]) {
       const driver = inStep()
-      driver.hook.write(leaseRow(ipv4(2), 2, { clientLastTransaction: driver.hook.now, validLifetime: 60 }))
-      driver.settle()
-      driver.hook.stepClock(3_600_000)
-      driver.heartbeat()
-      driver.pass(1_000)
-      assert.equal(driver.store.get(ipv4(2))?.state, BindingState.expired)
+      endsByAStep(driver, 60, 3_600_000)
       driver.hook.stepClock(-3_600_000)
       if (isHeard) driver.heartbeat() // Too short a time for the step to be believed.
       driver.stopAndStart()
@@ -340,12 +340,7 @@ describe('time', () => {
 
   it('walks when Kea’s clock went back in steps of which none is large', () => {
     const driver = inStep()
-    driver.hook.write(leaseRow(ipv4(2), 2, { clientLastTransaction: driver.hook.now, validLifetime: 120 }))
-    driver.settle()
-    driver.hook.stepClock(160_000)
-    driver.heartbeat()
-    driver.pass(1_000)
-    assert.equal(driver.store.get(ipv4(2))?.state, BindingState.expired)
+    endsByAStep(driver, 120, 160_000)
     for (let steps = 0; steps < 4; steps++) {
       driver.hook.stepClock(-25_000)
       for (let i = 0; i < 6; i++) {

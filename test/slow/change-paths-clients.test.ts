@@ -111,22 +111,27 @@ for (const kea of keaRoots()) {
     })
   })
 
-  test(`DHCPv4: a renewal that Kea ${kea.kea} answers from its cache still tells the new port`, {
-    skip: kea.skip,
-  }, async () => {
-    await withService(kea, 4, caching, async ({ server, fold, port }) => {
-      const client = new CraftedClient4(port, 3, { circuit: 'port-1' })
-      const address = await client.acquire()
-      await fold.hears(address, active, circuit('port-1'))
-      const row = () => JSON.stringify(server.leases().find((one) => one.address === address))
-      const before = row()
-      client.attachment = { circuit: 'port-2' }
-      assert.ok(await client.renew())
-      await fold.hears(address, active, circuit('port-2'))
-      assert.equal(row(), before, 'Kea wrote nothing')
-      await settle(server, fold)
+  for (const family of [4, 6] as const) {
+    test(`DHCPv${family}: a renewal that Kea ${kea.kea} answers from its cache still tells the new port`, {
+      skip: kea.skip,
+    }, async () => {
+      await withService(kea, family, caching, async ({ server, fold, port }) => {
+        const attachment = { circuit: 'port-1' }
+        const client =
+          family === 4 ? new CraftedClient4(port, 3, attachment) : new CraftedClient6(port, 3, attachment)
+        await client.acquire()
+        const keys = client instanceof CraftedClient4 ? [client.address] : [client.address, client.prefix]
+        for (const key of keys) await fold.hears(key, active, circuit('port-1'))
+        const rows = () => JSON.stringify(server.leases())
+        const before = rows()
+        client.attachment = { circuit: 'port-2' }
+        assert.notEqual(await client.renew(), false)
+        for (const key of keys) await fold.hears(key, active, circuit('port-2'))
+        assert.equal(rows(), before, 'Kea wrote nothing')
+        await settle(server, fold)
+      })
     })
-  })
+  }
 
   test(`DHCPv4: a client that a reservation moves to another address of Kea ${kea.kea} leaves the first one`, {
     skip: kea.skip,
@@ -222,24 +227,6 @@ for (const kea of keaRoots()) {
       await settle(server, fold)
       await client.acquire(['address'])
       await fold.hears(client.address, active)
-      await settle(server, fold)
-    })
-  })
-
-  test(`DHCPv6: a renewal that Kea ${kea.kea} answers from its cache still tells the new port`, {
-    skip: kea.skip,
-  }, async () => {
-    await withService(kea, 6, caching, async ({ server, fold, port }) => {
-      const client = new CraftedClient6(port, 3, { circuit: 'port-1' })
-      await client.acquire()
-      const keys = [client.address, client.prefix]
-      for (const key of keys) await fold.hears(key, active, circuit('port-1'))
-      const rows = () => JSON.stringify(server.leases())
-      const before = rows()
-      client.attachment = { circuit: 'port-2' }
-      await client.renew()
-      for (const key of keys) await fold.hears(key, active, circuit('port-2'))
-      assert.equal(rows(), before, 'Kea wrote nothing')
       await settle(server, fold)
     })
   })
