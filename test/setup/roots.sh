@@ -19,6 +19,9 @@ root_packages=("${kea_packages[@]}" ca-certificates libboost-dev g++ cmake make 
 # Lease databases other than a file, for the slow tests and the benchmark: put into the roots that are there.
 with_databases=''
 database_packages=(postgresql mariadb-server-core mariadb-client-compat)
+# For the slow test of the metrics: Prometheus, and the promtool that comes with it, run from the root by the test.
+with_prometheus=''
+prometheus_packages=(prometheus promtool)
 
 # What a root of this name is made of; a root whose stamp says otherwise is made anew.
 root_stamp() {
@@ -181,21 +184,28 @@ root_is_made() {
   fi
 }
 
-# Adds the database servers to a root in its place: Kea may be running from it, and nothing that is there changes.
-install_databases() {
-  local root=$1
+# add_to_root ROOT WHAT PACKAGE...: adds to a root in its place: Kea may be running from it, and nothing that is there
+# changes. The root's policy-rc.d keeps what is added from being started. The file .WHAT says that it is there.
+add_to_root() {
+  local root=$1 what=$2
+  shift 2
   export_proxy
-  # The tests make data of their own, and need none of a server of the root's.
-  mkdir -p "$root/etc/postgresql-common"
-  printf 'create_main_cluster = false\n' >"$root/etc/postgresql-common/createcluster.conf"
   in_root "$root" dpkg --configure -a
   in_root "$root" apt-get update
-  install_in_root "$root" -o Dpkg::Options::=--force-confold "${database_packages[@]}"
+  install_in_root "$root" -o Dpkg::Options::=--force-confold "$@"
   in_root "$root" apt-get clean
-  printf '%s\n' "${database_packages[*]}" >"$root/.databases"
+  printf '%s\n' "$*" >"$root/.$what"
 }
 
-databases_are_installed() { [ "$(cat "$roots/$1/.databases" 2>/dev/null)" = "${database_packages[*]}" ]; }
+# is_added NAME WHAT PACKAGE...
+is_added() { [ "$(cat "$roots/$1/.$2" 2>/dev/null)" = "${*:3}" ]; }
+
+install_databases() {
+  # The tests make data of their own, and need none of a server of the root's.
+  mkdir -p "$1/etc/postgresql-common"
+  printf 'create_main_cluster = false\n' >"$1/etc/postgresql-common/createcluster.conf"
+  add_to_root "$1" databases "${database_packages[@]}"
+}
 
 # require_space MEGABYTES WHAT
 require_space() {
@@ -223,9 +233,15 @@ make_roots() {
     step "making a Debian 13 root with Kea 3.0 (half a minute, once)" make_root trixie-backports 3.0
   fi
   for name in ${with_databases:+"${root_names[@]}"}; do
-    if databases_are_installed "$name"; then continue; fi
+    if is_added "$name" databases "${database_packages[@]}"; then continue; fi
     require_space 1000 "The database servers"
     step "adding PostgreSQL and MariaDB to $name (a minute, once)" install_databases "$roots/$name"
   done
+  name=trixie-backports
+  if [ -n "$with_prometheus" ] && ! is_added "$name" prometheus "${prometheus_packages[@]}"; then
+    require_space 1000 "Prometheus"
+    step "adding Prometheus to $name (half a minute, once)" \
+      add_to_root "$roots/$name" prometheus "${prometheus_packages[@]}"
+  fi
   exec 8>&-
 }

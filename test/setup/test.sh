@@ -29,6 +29,7 @@ done
 # for test/slow
 with_databases=$all
 with_fuzzers=$all
+with_prometheus=$all
 laboratory_packages+=(tshark)
 prepare_laboratory "$allow_missing"
 
