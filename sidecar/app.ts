@@ -4,7 +4,14 @@ import type { DaemonSettings } from './daemon-flags.ts'
 import { reasonOf, SidecarError } from './errors.ts'
 import { FamilyRuntime } from './family-runtime.ts'
 import type { Log } from './log.ts'
-import { MemoryAlarm } from './memory-alarm.ts'
+import { availableMemory, MemoryAlarm } from './memory-alarm.ts'
+import { OperationsServer } from './operations/http.ts'
+import type { OperationsPlace } from './operations/place.ts'
+import { operationsRoutes } from './operations/routes.ts'
+import { StatusSource } from './operations/source.ts'
+import { processStatus } from './operations/status.ts'
+import { Viewers } from './operations/viewers.ts'
+import { secondsOf } from './seconds.ts'
 import { version } from './version.ts'
 
 /** A stop that takes longer is given up: what is not on disk by then is read from Kea again. */
@@ -13,13 +20,16 @@ const MEMORY_CHECK_MS = 30_000
 
 export class App {
   readonly families: readonly FamilyRuntime[]
+  readonly #operations: OperationsServer | undefined
   readonly #log: Log
   readonly #memoryCheck: NodeJS.Timeout
   #stopping: Promise<boolean> | undefined
 
-  private constructor(families: readonly FamilyRuntime[], log: Log) {
+  private constructor(families: readonly FamilyRuntime[], place: OperationsPlace | undefined, log: Log) {
     this.families = families
     this.#log = log
+    const source = new StatusSource(() => processStatus(families, availableMemory()))
+    this.#operations = place && serveOperations(place, source, log)
     const alarm = new MemoryAlarm(log)
     this.#memoryCheck = setInterval(() => alarm.check(), MEMORY_CHECK_MS)
     this.#memoryCheck.unref()
@@ -35,6 +45,7 @@ export class App {
           await FamilyRuntime.open({
             family,
             endpoint,
+            named: settings.feedsNamed,
             feedKeys: settings.feedKeys.get(family),
             stateDir: settings.stateDir,
             listen: settings.listen.get(family),
@@ -53,7 +64,7 @@ export class App {
     }
     const feeds = [...settings.feeds.values()].join(' and ')
     log.daemonStarted({ version: version(), pid: process.pid, feeds })
-    return new App(families, log)
+    return new App(families, settings.operations, log)
   }
 
   /** Reads certificates, keys and trust anchors again. */
@@ -75,9 +86,10 @@ export class App {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`not done after ${STOP_MS / 1000} s`)), STOP_MS)
     })
+    const parts = [...this.families, ...(this.#operations === undefined ? [] : [this.#operations])]
     try {
-      await Promise.race([Promise.all(this.families.map((family) => family.stop())), late])
-      this.#log.daemonStopped({ seconds: Math.round((performance.now() - began) / 100) / 10 })
+      await Promise.race([Promise.all(parts.map((part) => part.stop())), late])
+      this.#log.daemonStopped({ seconds: secondsOf(performance.now() - began) })
       return true
     } catch (error) {
       this.#log.daemonStopFailed({ error })
@@ -86,6 +98,14 @@ export class App {
       clearTimeout(timer)
     }
   }
+}
+
+function serveOperations(place: OperationsPlace, source: StatusSource, log: Log): OperationsServer {
+  const viewers = new Viewers(
+    () => source.json(),
+    (error) => log.operationsMistake({ path: '/events', error, stack: (error as Error)?.stack ?? '' }),
+  )
+  return new OperationsServer({ place, routes: operationsRoutes(source), viewers, log })
 }
 
 function prepareStateDir(path: string): void {

@@ -3,8 +3,12 @@ import { isIPv4, isIPv6 } from 'node:net'
 import type { Family } from './binding.ts'
 import { badFlag, type Flag, formatFlags, parseFlags } from './flags.ts'
 import { type LogLevel, logLevels } from './log-lines.ts'
+import { type OperationsPlace, readOperationsPlace } from './operations/place.ts'
 
 export const DEFAULT_STATE_DIR = '/var/lib/kea-leasequery'
+
+/** Of this host alone. */
+export const DEFAULT_OPERATIONS = '127.0.0.1:9547'
 
 /** Where the hook publishes, unless kea.conf says otherwise. */
 export const defaultFeeds: Readonly<Record<Family, string>> = {
@@ -56,6 +60,12 @@ export const daemonFlags: readonly Flag[] = [
   },
   { name: '--tls-key', value: 'FILE', meaning: 'its private key, instead of tls.key-file' },
   {
+    name: '--metrics',
+    value: 'ADDRESS:PORT|unix:PATH|off',
+    byDefault: DEFAULT_OPERATIONS,
+    meaning: 'where the status page, metrics and health checks are served',
+  },
+  {
     name: '--rebuild',
     meaning:
       'drop what is stored, damaged or not, and read all leases from Kea anew; history begins anew, too',
@@ -78,6 +88,8 @@ export interface ListenOverride {
 
 export interface DaemonSettings {
   readonly feeds: ReadonlyMap<Family, string>
+  /** They were named, not taken by default. */
+  readonly feedsNamed: boolean
   /** Files, for feeds over tcp://. */
   readonly feedKeys: ReadonlyMap<Family, string>
   readonly stateDir: string
@@ -85,6 +97,8 @@ export interface DaemonSettings {
   readonly requireTls: boolean
   /** What is given here goes before the paths in kea.conf. */
   readonly tlsFiles: { trustAnchor?: string; certFile?: string; keyFile?: string }
+  /** Where operators look; undefined = nowhere. */
+  readonly operations: OperationsPlace | undefined
   readonly rebuild: boolean
   readonly logLevel: LogLevel
 }
@@ -107,6 +121,7 @@ export function parseDaemonFlags(argv: readonly string[]): DaemonCommand {
     run: 'daemon',
     settings: {
       feeds,
+      feedsNamed: given.has('--feed'),
       feedKeys: readFeedKeys(given.get('--feed-keys') ?? [], feeds),
       stateDir: given.get('--state-dir')?.[0] ?? DEFAULT_STATE_DIR,
       listen: readListen(given.get('--listen') ?? []),
@@ -116,6 +131,7 @@ export function parseDaemonFlags(argv: readonly string[]): DaemonCommand {
         ...named('certFile', given.get('--tls-cert')),
         ...named('keyFile', given.get('--tls-key')),
       },
+      operations: readOperationsPlace('--metrics', given.get('--metrics')?.[0] ?? DEFAULT_OPERATIONS),
       rebuild: given.has('--rebuild'),
       logLevel: readLevel(given.get('--log-level')?.[0] ?? 'info'),
     },

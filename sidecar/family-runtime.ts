@@ -11,9 +11,11 @@ import { FeedFollower } from './feed/feed-follower.ts'
 import type { CurveKeys } from './feed/link.ts'
 import type { FeedNote } from './feed/notes.ts'
 import type { Log } from './log.ts'
+import { ChangeRate } from './operations/change-rate.ts'
 import { PruningLog } from './pruning-log.ts'
+import { secondsOf } from './seconds.ts'
 import { keepConfig, keptConfig } from './server/kept-config.ts'
-import { RequestorService } from './server/requestor-service.ts'
+import { type Problem, RequestorService } from './server/requestor-service.ts'
 import { ServiceMemory } from './server/service-memory.ts'
 import type { TlsPlaces } from './server/tls-files.ts'
 import { topologyOf } from './server/topology.ts'
@@ -26,6 +28,8 @@ import { openStore, type Store, type StoreAlarm } from './store/open.ts'
 export interface FamilyOptions {
   readonly family: Family
   readonly endpoint: string
+  /** The operator asked for this family; else it is followed in case its Kea is there. */
+  readonly named: boolean
   /** File of CURVE keys, for tcp:// */
   readonly feedKeys: string | undefined
   readonly stateDir: string
@@ -48,11 +52,13 @@ const CLOCK_ADVICE =
 
 export class FamilyRuntime {
   readonly family: Family
+  readonly endpoint: string
   readonly store: Store
   readonly service: RequestorService
   readonly follower: FeedFollower
+  readonly rate: ChangeRate
+  readonly #named: boolean
   readonly #log: Log
-  readonly #endpoint: string
   #tick: NodeJS.Timeout | undefined
   #stopped = false
   readonly #pruning: PruningLog
@@ -69,9 +75,11 @@ export class FamilyRuntime {
     const { family, endpoint } = options
     this.family = family
     this.store = store
+    this.rate = new ChangeRate(store.newestChange)
+    this.#named = options.named
     this.#log = log
     this.#pruning = new PruningLog(log)
-    this.#endpoint = endpoint
+    this.endpoint = endpoint
     const dialect = shareFrames(family === 4 ? dialect4 : dialect6)
     this.service = new RequestorService({
       family,
@@ -142,7 +150,7 @@ export class FamilyRuntime {
     log.storeOpened({
       path: store.path,
       count: bindings,
-      seconds: Math.round(milliseconds / 100) / 10,
+      seconds: secondsOf(milliseconds),
       clean: wasClean || wasNew,
     })
     return runtime
@@ -168,6 +176,7 @@ export class FamilyRuntime {
   }
 
   #eachSecond(): void {
+    this.rate.second(this.store.newestChange)
     this.service.checkSilence(this.follower.status().silentForMs)
     this.service.checkTls(Date.now())
     this.#checkClock()
@@ -183,7 +192,7 @@ export class FamilyRuntime {
 
   /** Kea's status says it for as long as it lasts. */
   #checkFolder(): void {
-    const fault = folderFault(this.#endpoint)
+    const fault = folderFault(this.endpoint)
     if (fault === this.#alarms.get('folder')) return
     if (fault === undefined) this.#alarms.delete('folder')
     else {
@@ -227,20 +236,30 @@ export class FamilyRuntime {
     }
   }
 
-  #report(): void {
-    if (this.#stopped) return
+  /** Somebody wants it served: it was asked for, or its Kea has been heard, in this run or an earlier one. */
+  get expected(): boolean {
+    return this.#named || this.store.position.epoch !== '' || this.service.config !== undefined
+  }
+
+  /** What the operator should know, besides what the follower has to say. */
+  get problems(): readonly Problem[] {
     const problems = [...this.service.problems]
     const { problem } = this.#pruning
     if (problem !== undefined) problems.push({ parameter: 'history.max-ended', text: problem })
     for (const text of this.#alarms.values()) problems.push({ parameter: '', text })
-    this.follower.report({ requestors: this.service.connections, problems })
+    return problems
+  }
+
+  #report(): void {
+    if (this.#stopped) return
+    this.follower.report({ requestors: this.service.connections, problems: this.problems })
   }
 
   #note(note: FeedNote): void {
     const log = this.#log
     switch (note.kind) {
       case 'connected':
-        log.feedConnected({ endpoint: this.#endpoint, kea: note.kea, epoch: note.epoch })
+        log.feedConnected({ endpoint: this.endpoint, kea: note.kea, epoch: note.epoch })
         return
       case 'gap':
         log.feedGap({ reason: note.reason, seq: note.seq })

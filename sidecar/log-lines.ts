@@ -168,6 +168,27 @@ export const logLines = {
     (f) => f.reason,
   ),
 
+  operationsStarted: line<{ place: string }>(
+    'info',
+    'operations.started',
+    'The status page, metrics and health checks can be had here.',
+    (f) => `status page and metrics at ${f.place}`,
+  ),
+  operationsFailed: line<{ place: string; error: unknown }>(
+    'error',
+    'operations.failed',
+    'The place of `--metrics` cannot be listened on, as when another kea-leasequery has it: there is no status page until it can be, which is tried each few seconds. Requestors are served all the same.',
+    (f) =>
+      `no status page or metrics at ${f.place}: ${reasonOf(f.error)}; requestors are served all the same`,
+  ),
+  operationsMistake: line<{ path: string; error: unknown; stack: string }>(
+    'error',
+    'operations.mistake',
+    'A mistake in this program: a question of an operator got no answer, requestors are served all the same. Please report it with this line.',
+    (f) => `internal error, ${f.path} was not answered: ${reasonOf(f.error)}`,
+    fromAnybody,
+  ),
+
   feedConnected: line<{ endpoint: string; kea: string; epoch: string }>(
     'info',
     'feed.connected',

@@ -31,7 +31,7 @@ export class MemoryAlarm {
 }
 
 /** What the host has, or what a control group allows, whichever is less. */
-function availableMemory(): number {
+export function availableMemory(): number {
   const constrained = process.constrainedMemory?.() ?? 0
   const host = totalmem()
   return constrained > 0 && constrained < host ? constrained : host

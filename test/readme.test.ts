@@ -20,7 +20,7 @@ test('every event named in sidecar/README.md exists', () => {
   const events = new Set<string>(Object.values(logLines).map((line) => line.event))
   const named = [
     ...readme.matchAll(
-      /`((?:daemon|config|listener|feed|active|requestor|query|store|clock|index)\.[a-z-]+)`/g,
+      /`((?:daemon|config|listener|operations|feed|active|requestor|query|store|clock|index)\.[a-z-]+)`/g,
     ),
   ]
   for (const [, event] of named) assert.ok(events.has(event!), event)

@@ -1,9 +1,9 @@
 // The contract with the hook, read from proto/lease_feed.proto when the module is loaded. The table below says what
 // this side takes from it; the types follow from the table, and a test holds it equal to the file.
-import { readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import protobuf from 'protobufjs'
+import { packageRoot } from '../package-root.ts'
 
 /** Of proto/lease_feed.proto as this program knows it. Another major version cannot be followed. */
 export const CONTRACT_MAJOR = 1
@@ -213,15 +213,4 @@ export function encodeMessage<N extends MessageName>(name: N, message: Draft<N>)
   return typeOf(name)
     .encode(message as Record<string, unknown>)
     .finish()
-}
-
-/** The folder of package.json, above this file, as the sources and as the compiled program. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url))
-  while (statSync(join(folder, 'package.json'), { throwIfNoEntry: false }) === undefined) {
-    const above = dirname(folder)
-    if (above === folder) throw new Error(`no package.json above ${fileURLToPath(import.meta.url)}`)
-    folder = above
-  }
-  return folder
 }

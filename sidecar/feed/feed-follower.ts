@@ -7,7 +7,7 @@ import { encodeRequest } from './encode.ts'
 import type { FeedConfig, FeedProblem, Hello } from './events.ts'
 import { Follower, type StoreOpening } from './follower.ts'
 import { type CurveKeys, Link } from './link.ts'
-import type { FeedNote, FeedState, FeedStatus } from './notes.ts'
+import type { FeedDetails, FeedNote, FeedState, FeedStatus } from './notes.ts'
 import type { FollowerSettings } from './progress.ts'
 
 export interface FeedFollowerOptions {
@@ -102,6 +102,11 @@ export class FeedFollower {
 
   status(): FeedStatus {
     return this.#follower.status(performance.now())
+  }
+
+  /** {@link status}, and what else is known. */
+  details(): FeedDetails {
+    return this.#follower.details(performance.now())
   }
 
   /** Compares Kea's leases with the store, now. */

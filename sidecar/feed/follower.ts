@@ -7,6 +7,7 @@
 // The position {epoch, seq, walk pending} says what the store holds. Events that cannot be had again make a walk pending,
 // and only the end of a complete walk clears it. Live events are applied all along, also during a walk.
 import type { Family, LogicalSeconds, UnixSeconds } from '../binding.ts'
+import { secondsOf } from '../seconds.ts'
 import type { BindingStore } from '../store/store.ts'
 import { RECLAIM_GRACE_SECONDS } from './apply.ts'
 import { applyBatch } from './apply-batch.ts'
@@ -27,7 +28,7 @@ import {
 } from './events.ts'
 import { askedFor, errorOf, isError } from './failures.ts'
 import { KeaClock } from './kea-clock.ts'
-import type { FeedState, FeedStatus } from './notes.ts'
+import type { FeedDetails, FeedState, FeedStatus } from './notes.ts'
 import { OverdueLeases } from './overdue.ts'
 import { type FollowerOutput, type FollowerSettings, Progress } from './progress.ts'
 import { Proof } from './proof.ts'
@@ -70,6 +71,8 @@ export class Follower {
 
   #refusal = ''
   #hello: Hello | undefined
+  /** When the hook of this epoch was met. */
+  #metAt = 0
   #configGeneration: number | undefined
   #resyncGeneration: number | undefined
 
@@ -230,6 +233,16 @@ export class Follower {
     }
   }
 
+  /** {@link status}, and what else is known. */
+  details(now: number): FeedDetails {
+    const hello = this.#progress.epoch === '' ? undefined : this.#hello
+    return {
+      ...this.status(now),
+      kea: hello === undefined ? null : keaDetails(hello, secondsOf(now - this.#metAt)),
+      ...this.#reconciler.progress(now),
+    }
+  }
+
   #state(): FeedState {
     if (this.#refusal !== '') return 'refused'
     if (this.#silent) return 'silent'
@@ -264,6 +277,7 @@ export class Follower {
     if (isOther) {
       progress.epoch = epoch
       progress.newestSeq = 0
+      this.#metAt = now
       progress.asker.cancelAll()
       progress.asker.epoch = epoch
       this.#replay.clear()
@@ -501,4 +515,11 @@ export class Follower {
     else if (kind === 'replay') this.#replay.askLater(now)
     else this.#progress.asker.askLater(kind === 'config' ? FIRST_CONFIG_PAGE : { kind }, now)
   }
+}
+
+function keaDetails(hello: Hello, knownForSeconds: number): FeedDetails['kea'] {
+  const { keaVersion: version, hookVersion, tap, extendedInfo, serverDuid } = hello
+  const addresses = hello.serverIdentifiers.map((octets) => octets.join('.'))
+  const identities = serverDuid.length > 0 ? [Buffer.from(serverDuid).toString('hex')] : addresses
+  return { version, hookVersion, identities, tap, extendedInfo, knownForSeconds }
 }

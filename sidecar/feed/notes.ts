@@ -60,6 +60,36 @@ export interface RingStatus extends RingReport {
   readonly kept: number
 }
 
+/** {@link FeedStatus} with all that is known beside: for whoever watches, once a second or so. */
+export interface FeedDetails extends FeedStatus {
+  /** What Kea said of itself last; null = nothing yet. */
+  readonly kea: {
+    readonly version: string
+    readonly hookVersion: string
+    /** DHCPv4: addresses it answers with; DHCPv6: its DUID in hexadecimal. */
+    readonly identities: readonly string[]
+    /** Every write is seen; false: walks find what the rest missed. */
+    readonly tap: boolean
+    readonly extendedInfo: boolean
+    /** Seconds since it was met in this epoch. */
+    readonly knownForSeconds: number
+  } | null
+  /** The walk under way. */
+  readonly walk: WalkProgress | null
+  /** The last one that ended, in this run. */
+  readonly lastWalk: (WalkProgress & { readonly agoSeconds: number }) | null
+}
+
+export interface WalkProgress {
+  /** Leases of Kea looked at. */
+  readonly leases: number
+  /** Bindings that it changed, and ended. */
+  readonly changed: number
+  readonly ended: number
+  /** How long it took, or has been under way. */
+  readonly seconds: number
+}
+
 /** Since the start; for metrics. */
 export interface FeedCounters {
   events: number

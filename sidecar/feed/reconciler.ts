@@ -1,7 +1,9 @@
 // Walks: when one begins, what its pages do to the store, and what is done about bindings that none has shown.
 import { type BindingData, BindingState, type UnixSeconds } from '../binding.ts'
+import { secondsOf } from '../seconds.ts'
 import { reconcileRow, vanished } from './apply.ts'
 import type { LeaseRow, SnapshotPage } from './events.ts'
+import type { FeedDetails, WalkProgress } from './notes.ts'
 import { type Progress, SLICE_BINDINGS } from './progress.ts'
 import { Walk } from './walk.ts'
 
@@ -17,6 +19,7 @@ export class Reconciler {
   #lostSince: UnixSeconds
   /** A walk found so many bindings gone that a second one has to agree, at this time. */
   #confirmAt: number | undefined
+  #last: { readonly walk: WalkProgress; readonly at: number } | undefined
   /** How many the last such walk found gone. */
   #massMissing = 0
 
@@ -31,6 +34,15 @@ export class Reconciler {
   /** There is work that needs nobody's answer. */
   get hasWork(): boolean {
     return this.#walk !== undefined && this.#walk.stage !== 'paging'
+  }
+
+  /** The walk under way, and the one that ended last. */
+  progress(now: number): Pick<FeedDetails, 'walk' | 'lastWalk'> {
+    const last = this.#last
+    return {
+      walk: this.#walk === undefined ? null : progressOf(this.#walk, now),
+      lastWalk: last === undefined ? null : { ...last.walk, agoSeconds: secondsOf(now - last.at) },
+    }
   }
 
   /** Begins a walk, instead of one that is under way. */
@@ -244,19 +256,19 @@ export class Reconciler {
     this.#lostSince = Number.POSITIVE_INFINITY
     this.#setWalk(undefined)
     this.#onEnd()
-    this.#progress.note({
-      kind: 'reconciled',
-      count: walk.rows,
-      changed: walk.changed,
-      ended: walk.ended,
-      seconds: Math.round((now - walk.startedAt) / 100) / 10,
-    })
+    const { leases: count, ...rest } = progressOf(walk, now)
+    this.#last = { walk: { leases: count, ...rest }, at: now }
+    this.#progress.note({ kind: 'reconciled', count, ...rest })
   }
 
   #afterPause(now: number): number {
     const { walkEveryMs } = this.#progress.settings
     return walkEveryMs === 0 ? Number.POSITIVE_INFINITY : now + walkEveryMs
   }
+}
+
+function progressOf({ rows, changed, ended, startedAt }: Walk, now: number): WalkProgress {
+  return { leases: rows, changed, ended, seconds: secondsOf(now - startedAt) }
 }
 
 function requestOf(walk: Walk) {

@@ -1,14 +1,18 @@
 // One socket and its session: performs what the session decides, tells it what happened, and keeps its one timer.
 import type { Socket } from 'node:net'
-import type { LogicalSeconds } from '../binding.ts'
+import type { ChangeNumber, LogicalSeconds } from '../binding.ts'
 import type { Requester } from '../config-requesters.ts'
 import { assertNever, codeOf, reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { secondsOf } from '../seconds.ts'
+import type { ActiveProgress } from '../session/active-run.ts'
+import type { Phase } from '../session/phases.ts'
 import type { Action, ChangeBatch, Input, Moment, Rights, ScanQuery } from '../session/session-io.ts'
 import type { OpenBulk } from './bulk-reader.ts'
 import { ConnectionScans } from './connection-scans.ts'
 import { joined } from './join.ts'
 import { QueryLog } from './query-log.ts'
+import { type RequestorStatus, viewOf } from './requestor-status.ts'
 import { oneRecordPerWrite, type SecuredPeer, type TlsUpgrader } from './tls.ts'
 import type { Turns } from './turns.ts'
 
@@ -17,6 +21,8 @@ export interface SessionLike {
   handle(input: Input, moment: Moment): readonly Action[]
   /** Monotonic milliseconds at which it wants `deadline`; undefined = never. */
   deadline(): number | undefined
+  readonly phase: Phase
+  activeProgress(now: LogicalSeconds): ActiveProgress | undefined
 }
 
 /** What a connection asks of the service it belongs to. */
@@ -69,6 +75,8 @@ const BLOCKED_LOG_MS = 10_000
 
 export class Connection {
   readonly address: string
+  readonly #port: number
+  readonly #conn: number
   #requester: Requester
   /** Undefined before TLS is up, and without it. */
   #peer: SecuredPeer | undefined
@@ -98,8 +106,12 @@ export class Connection {
   #messages = 0
   #closeReason = ''
 
-  /** @param tls TLS comes first: until it is up, this is anybody */
+  /**
+   * @param conn its number in this process
+   * @param tls TLS comes first: until it is up, this is anybody
+   */
   constructor(
+    conn: number,
     socket: Socket,
     requester: Requester,
     session: SessionLike,
@@ -107,6 +119,8 @@ export class Connection {
     log: Log,
     tls: boolean,
   ) {
+    this.#conn = conn
+    this.#port = socket.remotePort ?? 0
     this.#socket = socket
     this.#raw = socket
     this.#requester = requester
@@ -123,7 +137,7 @@ export class Connection {
       openBulk: (query, waitedMs) => host.openBulk(query, this.#requester, waitedMs),
       tell: (input) => this.#tell(input),
     })
-    if (!tls) log.requestorConnected({ port: socket.remotePort ?? 0 })
+    if (!tls) log.requestorConnected({ port: this.#port })
     this.#listenTo(socket)
     // Below TLS the reason may be told a moment after the end.
     socket.on('close', () => setImmediate(() => this.#onClose()))
@@ -170,6 +184,28 @@ export class Connection {
   /** Who it is: the names in its certificate, or its address. */
   get identity(): string {
     return this.#peer?.name ?? this.address
+  }
+
+  /** How it stands with it. @param newest the newest change */
+  status({ now, mono }: Moment, newest: ChangeNumber): RequestorStatus {
+    const progress = this.#session.activeProgress(now)
+    return {
+      conn: this.#conn,
+      address: this.address,
+      port: this.#port,
+      certificate: this.#peer?.name ?? null,
+      entry: this.#requester.place,
+      view: viewOf(this.#requester),
+      phase: this.#closing ? 'closed' : this.#session.phase,
+      queries: this.#queries.list(mono),
+      connectedSeconds: secondsOf(mono - this.#began),
+      lagChanges: progress === undefined ? 0 : newest - progress.after,
+      lagSeconds: progress?.lagSeconds ?? 0,
+      blockedSeconds: this.#blockedSince === undefined ? null : secondsOf(mono - this.#blockedSince),
+      messages: this.#messages,
+      octets: this.#bytes,
+      waitingOctets: this.#unsent,
+    }
   }
 
   /** The change index has grown. */
@@ -320,7 +356,7 @@ export class Connection {
     if (this.#host.oneMessagePerRecord) oneRecordPerWrite(socket)
     this.#log = this.#log.child({ peer: name })
     this.#queries.log = this.#log
-    this.#log.requestorSecured({ port: this.#raw.remotePort ?? 0 })
+    this.#log.requestorSecured({ port: this.#port })
     this.#tell({ type: 'secured', rights: judged.rights })
     this.#listenTo(socket)
   }
@@ -396,10 +432,15 @@ export class Connection {
     else this.#rearm()
   }
 
+  /** Octets that the kernel has not taken yet. */
+  get #unsent(): number {
+    return unsentOctets(this.#raw) + (this.secure ? this.#socket.writableLength : 0)
+  }
+
   /** A large write that is taken bit by bit has no callback in between, so the queue is looked at. */
   #lookForProgress(): void {
     if (!this.#owesWritable) return
-    const unsent = unsentOctets(this.#raw) + (this.secure ? this.#socket.writableLength : 0)
+    const unsent = this.#unsent
     if (unsent < this.#unsentBefore) this.#tell({ type: 'progress' })
     this.#unsentBefore = unsent
     const blocked = performance.now() - (this.#blockedSince ?? performance.now())

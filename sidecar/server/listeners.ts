@@ -19,8 +19,9 @@ export class Listeners {
     this.#onState = onState
   }
 
-  get any(): boolean {
-    return this.#listeners.length > 0
+  /** On how many places it should listen. */
+  get wanted(): number {
+    return this.#listeners.length
   }
 
   listen(wanted: readonly Place[]): void {

@@ -2,10 +2,14 @@
 // its end, which names the requestor (address, and names in its certificate), and says how many messages it was told.
 import { assertNever } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { secondsOf } from '../seconds.ts'
 import type { SessionNote } from '../session/session-io.ts'
+import type { QueryStatus } from './requestor-status.ts'
 
 interface Running {
   readonly query: 'active' | 'bulk'
+  readonly by: string | null
+  readonly since: number | null
   readonly began: number
   /** Messages of the connection when it began. */
   readonly messages: number
@@ -32,18 +36,28 @@ export class QueryLog {
     return this.#running.size
   }
 
+  /** What runs now, the oldest first. @param mono monotonic milliseconds */
+  list(mono: number): readonly QueryStatus[] {
+    return Array.from(this.#running.values(), ({ query, by, since, began }) => ({
+      query,
+      by,
+      since,
+      seconds: secondsOf(mono - began),
+    }))
+  }
+
   note(note: SessionNote): void {
     const { log } = this
     switch (note.event) {
       case 'query-started': {
         const { xid, since } = note
-        this.#begin(xid, 'active')
+        this.#begin(xid, 'active', { since })
         log.queryStarted({ xid, query: 'active', ...(since === undefined ? {} : { since }) })
         return
       }
       case 'bulk-started': {
         const { xid, by, since, until } = note
-        this.#begin(xid, 'bulk')
+        this.#begin(xid, 'bulk', { by, since })
         log.queryStarted({
           xid,
           query: 'bulk',
@@ -95,8 +109,13 @@ export class QueryLog {
     }
   }
 
-  #begin(xid: string, query: Running['query']): void {
-    this.#running.set(xid, { query, began: performance.now(), messages: this.#messages() })
+  #begin(
+    xid: string,
+    query: Running['query'],
+    { by, since }: { by?: string; since?: number | undefined },
+  ): void {
+    const asked = { query, by: by ?? null, since: since ?? null }
+    this.#running.set(xid, { ...asked, began: performance.now(), messages: this.#messages() })
   }
 
   #end(xid: string): { messages: number; seconds: number } {

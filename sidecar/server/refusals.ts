@@ -1,5 +1,6 @@
 // Whom the service has refused lately and why, for Kea's log and `lease-feed-status`: few, and steady, so that strangers who
 // knock on the door fill neither.
+import { secondsOf } from '../seconds.ts'
 import type { Problem } from './requestor-service.ts'
 
 const MAX_KEPT = 5
@@ -8,8 +9,16 @@ const KEPT_MS = 600_000
 /** Before that it does not make room for another one. */
 const SETTLED_MS = 60_000
 
+export interface Refusal {
+  /** Address, and names in the certificate where it has shown one. */
+  readonly requestor: string
+  readonly reason: string
+  /** Seconds since it was last refused. */
+  readonly ageSeconds: number
+}
+
 export class Refusals {
-  readonly #kept = new Map<string, { text: string; since: number; at: number }>()
+  readonly #kept = new Map<string, { reason: string; since: number; at: number }>()
 
   /** @param now milliseconds of a clock that does not go back */
   note(requestor: string, reason: string, now: number): void {
@@ -24,12 +33,23 @@ export class Refusals {
       if (now - since < SETTLED_MS) return
       this.#kept.delete(oldest)
     }
-    this.#kept.set(requestor, { text: `requestor ${requestor} was refused: ${reason}`, since: now, at: now })
+    this.#kept.set(requestor, { reason, since: now, at: now })
+  }
+
+  list(now: number): readonly Refusal[] {
+    this.#forget(now)
+    return Array.from(this.#kept, ([requestor, { reason, at }]) => ({
+      requestor,
+      reason,
+      ageSeconds: secondsOf(now - at),
+    }))
   }
 
   problems(now: number): readonly Problem[] {
-    this.#forget(now)
-    return [...this.#kept.values()].map(({ text }) => ({ parameter: 'requesters', text }))
+    return this.list(now).map(({ requestor, reason }) => ({
+      parameter: 'requesters',
+      text: `requestor ${requestor} was refused: ${reason}`,
+    }))
   }
 
   #forget(now: number): void {

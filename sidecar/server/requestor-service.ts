@@ -21,6 +21,7 @@ import { Listeners } from './listeners.ts'
 import { type Authorities, judgePeer } from './peer-judge.ts'
 import { NOT_HEARD, QueryOpenings } from './query-openings.ts'
 import { Refusals } from './refusals.ts'
+import { configStatus, MAX_LISTED, type ServiceStatus } from './requestor-status.ts'
 import type { Remembered, ServiceMemory } from './service-memory.ts'
 import { identityFor, limitsOf, rightsOf } from './session-settings.ts'
 import type { SecuredPeer, TlsUpgrader } from './tls.ts'
@@ -83,6 +84,7 @@ export class RequestorService implements ConnectionHost {
   readonly #listeners: Listeners
   readonly #tls: TlsKeeper
   #config: ServiceConfig | undefined
+  #configSource: 'feed' | 'store' = 'store'
   #serviceJson = ''
   #identities: readonly Uint8Array[] = []
   #formerViews = new FormerViews()
@@ -161,6 +163,7 @@ export class RequestorService implements ConnectionHost {
       this.#configProblem = undefined
       if (json !== this.#serviceJson || this.#config === undefined) this.#apply(json, config, 'feed')
       else if (config.tls.mode === 'required') this.reloadTls()
+      this.#configSource = 'feed'
       this.#remember()
     } catch (error) {
       if (!(error instanceof SidecarError)) throw error
@@ -188,6 +191,11 @@ export class RequestorService implements ConnectionHost {
     this.#reader.linkOf = topology.linkOf
   }
 
+  /** Subnets in Kea's configuration; undefined = Kea has not said. */
+  get subnets(): number | undefined {
+    return this.#topologyKnown ? this.#topology.subnets : undefined
+  }
+
   /** The parameters in force. */
   get config(): ServiceConfig | undefined {
     return this.#config
@@ -211,6 +219,25 @@ export class RequestorService implements ConnectionHost {
   /** Where it listens now. */
   get places(): readonly Place[] {
     return this.#listeners.places
+  }
+
+  /** How it stands with the service and those it serves. */
+  status(): ServiceStatus {
+    const moment = this.moment()
+    const { newestChange } = this.#parts.store
+    const config = this.#config
+    const listed = [...this.#connections].slice(0, MAX_LISTED)
+    return {
+      config: config === undefined ? null : configStatus(config, this.#configSource),
+      refusedConfig: this.#configProblem ?? null,
+      suspended: this.#suspended,
+      places: this.places,
+      wantedPlaces: this.#listeners.wanted,
+      tls: this.#tls.status,
+      connections: this.#connections.size,
+      requestors: listed.map((connection) => connection.status(moment, newestChange)),
+      refusals: this.#refusals.list(moment.mono),
+    }
   }
 
   /** Changes were stored; requestors at the tail hear of them in a moment, all in one go. */
@@ -349,6 +376,7 @@ export class RequestorService implements ConnectionHost {
   #apply(json: string, config: ServiceConfig, source: 'feed' | 'store'): void {
     const before = this.#config
     this.#config = config
+    this.#configSource = source
     this.#serviceJson = json
     this.#admission.configure(config)
     if (before !== undefined) {
@@ -400,7 +428,7 @@ export class RequestorService implements ConnectionHost {
   /** Live connections keep no right that the new parameters do not give (an Active one lasts for months). */
   #rejudge(before: ServiceConfig | undefined, config: ServiceConfig): void {
     if (before === undefined) return
-    const served = this.#listeners.any
+    const served = this.#listeners.wanted > 0
     const switched =
       before.active !== config.active || before.bulk !== config.bulk || before.tls.mode !== config.tls.mode
     this.#end((connection) => {
@@ -439,10 +467,11 @@ export class RequestorService implements ConnectionHost {
       this.#noteRefusal(address, judged)
       return
     }
-    const log = this.#log.child({ requestor: address, conn: ++connectionNumber })
+    const conn = ++connectionNumber
+    const log = this.#log.child({ requestor: address, conn })
     const session = this.#parts.createSession(this.#settingsFor(judged, socket), this.moment())
     const tls = this.#config.tls.mode === 'required'
-    this.#connections.add(new Connection(socket, judged, session, this, log, tls))
+    this.#connections.add(new Connection(conn, socket, judged, session, this, log, tls))
     this.#statusChanged()
   }
 

@@ -3,6 +3,7 @@ import type { ServiceConfig } from '../config.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Authorities } from './peer-judge.ts'
+import type { ServiceStatus } from './requestor-status.ts'
 import { TlsUpgrader } from './tls.ts'
 import { type Ending, readTlsFiles, type TlsMaterial, type TlsPlaces } from './tls-files.ts'
 
@@ -42,6 +43,15 @@ export class TlsKeeper {
   /** By what the certificates of connections that are up are judged; undefined = there are no files that could be used. */
   get authorities(): Authorities | undefined {
     return this.#material?.authorities
+  }
+
+  /** What is wrong with the files as they are now, and what of those in use ends when. */
+  get status(): ServiceStatus['tls'] {
+    return {
+      ready: this.#upgrader !== undefined,
+      problem: this.#problem?.text ?? null,
+      ends: this.#material?.ends ?? [],
+    }
   }
 
   /**

@@ -23,6 +23,8 @@ export interface LinkSubnet {
 export type Ranges4 = Uint32Array
 
 export interface Topology {
+  /** How many there are. */
+  readonly subnets: number
   readonly linkOf: LinkOf
   readonly timers: NonNullable<Service['timers']>
   /**
@@ -43,6 +45,7 @@ export function topologyOf(subnets: readonly LinkSubnet[], reserved: Uint8Array 
   const byId = new Map(subnets.map((subnet) => [subnet.id, subnet]))
   const linkOf = (id: number) => byId.get(id)?.sharedNetwork || id
   return {
+    subnets: subnets.length,
     linkOf,
     timers(id) {
       const subnet = byId.get(id)

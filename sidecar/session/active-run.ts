@@ -25,6 +25,14 @@ export interface ActiveHost {
   xidText(xid: number): string
 }
 
+/** How far an active query has come, for whoever watches it. */
+export interface ActiveProgress {
+  /** Changes up to this number have been looked at. */
+  readonly after: ChangeNumber
+  /** Seconds by which it is behind the changes, once it has caught up. */
+  readonly lagSeconds: number
+}
+
 /** What the messages are made from, and how many there were. */
 interface Reply extends ReplyContext {
   readonly query: ActiveQuery
@@ -81,6 +89,12 @@ export class ActiveRun {
   get phase(): 'opening' | 'catching-up' | 'live' {
     if (this.#cursor === undefined) return 'opening'
     return this.#cursor.catchingUp ? 'catching-up' : 'live'
+  }
+
+  /** How far it has come at `now`; undefined = where it begins is being looked up. */
+  progress(now: LogicalSeconds): ActiveProgress | undefined {
+    if (this.#cursor === undefined) return undefined
+    return { after: this.#cursor.after, lagSeconds: this.#behind ? this.#cursor.lag(now) : 0 }
   }
 
   /** When a keepalive is due, on the monotonic clock in milliseconds; undefined = none is waited for. */

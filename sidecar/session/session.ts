@@ -2,9 +2,10 @@
 //
 // handle(input, moment) returns what to do, in order; deadline() is the one timer to keep. What goes in and comes out is
 // described in session-io.ts, the phases in phases.ts, what is family in a Dialect.
+import type { LogicalSeconds } from '../binding.ts'
 import { Framer } from '../wire/framing.ts'
 import { WireError } from '../wire/wire-error.ts'
-import { type ActiveHost, ActiveRun } from './active-run.ts'
+import { type ActiveHost, type ActiveProgress, ActiveRun } from './active-run.ts'
 import { type BulkHost, BulkQueries } from './bulk-queries.ts'
 import type { Dialect } from './dialect.ts'
 import { accepted, harmless, type Phase } from './phases.ts'
@@ -72,6 +73,12 @@ export class Session {
   get phase(): Phase {
     const state = this.#state
     return state.phase === 'active' ? state.run.phase : state.phase
+  }
+
+  /** How far the active query has come, where one runs. */
+  activeProgress(now: LogicalSeconds): ActiveProgress | undefined {
+    const state = this.#state
+    return state.phase === 'active' ? state.run.progress(now) : undefined
   }
 
   /** When `deadline` is due, on the monotonic clock in milliseconds; undefined = nothing is waited for. */

@@ -138,6 +138,18 @@ export class ChangeIndex {
     return through
   }
 
+  /** Calls `take` for each entry from the newest back, until it says no or `visit` slots were looked at. */
+  walkBack(visit: number, take: (ordinal: number) => boolean): void {
+    for (let at = this.#segments.length - 1; at >= 0; at--) {
+      const { ordinals } = this.#segments[at]!
+      for (let slot = ordinals.length - 1; slot >= 0; slot--) {
+        if (visit-- <= 0) return
+        const ordinal = ordinals[slot]!
+        if (ordinal !== 0 && !take(ordinal)) return
+      }
+    }
+  }
+
   /**
    * The number before the first entry whose time is `at` or later; the newest number if there is none.
    * Times never decrease along the index, so this is a search.

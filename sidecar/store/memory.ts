@@ -230,6 +230,17 @@ export class Memory {
     return { changes, through, atEnd: through >= this.index.newest }
   }
 
+  /** The bindings that changed last, the newest first; at most `limit`, and fewer where most have changed again since. */
+  newest(limit: number): Binding[] {
+    const { table } = this
+    const bindings: Binding[] = []
+    this.index.walkBack(DEFAULT_VISIT, (ordinal) => {
+      if (!table.isDeparture(ordinal)) bindings.push(table.read(ordinal))
+      return bindings.length < limit
+    })
+    return bindings
+  }
+
   get prunedThrough(): ChangeNumber {
     return this.#prunedThrough
   }

@@ -308,6 +308,11 @@ export class Store implements BulkStore {
     return this.#memory.changesAfter(after, limit, visit)
   }
 
+  /** The bindings that changed last, the newest first; at most `limit`, and fewer where most have changed again since. */
+  newest(limit: number): Binding[] {
+    return this.#memory.newest(limit)
+  }
+
   get prunedThrough(): ChangeNumber {
     return this.#memory.prunedThrough
   }
@@ -387,6 +392,10 @@ export class Store implements BulkStore {
   set position(position: FeedPosition) {
     this.#mustBeOpen()
     this.#disk.position = position
+  }
+
+  get isOpen(): boolean {
+    return !this.#closed
   }
 
   /** Records that memory has and the disk has not. */

@@ -352,6 +352,8 @@ test('a session that fails ends its own connection only', async () => {
       throw new RangeError('a bug')
     },
     deadline: () => undefined,
+    phase: 'expecting' as const,
+    activeProgress: () => undefined,
   }
   await using service = new TestService(4, {
     createSession: (settings, moment) =>

@@ -62,7 +62,8 @@ export class Daemon {
     this.#errors = ''
     const feeds = this.families.flatMap((family) => ['--feed', `dhcp${family}=${this.endpoint(family)}`])
     const level = more.includes('--log-level') ? [] : ['--log-level', 'debug']
-    const argv = [...feeds, '--state-dir', this.stateDir, ...level, ...this.flags, ...more]
+    const flags = [...this.flags, ...more]
+    const argv = [...feeds, '--state-dir', this.stateDir, ...level, ...operationsFlags(flags), ...flags]
     const { prefix = [], program = compiled('sidecar/main.ts'), env } = this.#surroundings
     const [command, ...words] = [...prefix, process.execPath, '--enable-source-maps', program, ...argv]
     const child = spawn(command!, words, {
@@ -135,6 +136,11 @@ export class Daemon {
     }
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+/** Daemons of one machine each have a status page of their own. */
+export function operationsFlags(flags: readonly string[]): readonly string[] {
+  return flags.includes('--metrics') ? [] : ['--metrics', '127.0.0.1:0']
 }
 
 function hostOf(family: Family): string {

@@ -1,5 +1,6 @@
 /** The daemon in a laboratory: outside the roots, on the machine's own Node, as an operator would run it. */
 
+import { operationsFlags } from './daemon.ts'
 import type { Laboratory, Side } from './laboratory.ts'
 import { compiled } from './package-root.ts'
 import type { Exit, Process } from './processes.ts'
@@ -91,6 +92,7 @@ export class Sidecar {
       this.stateDir,
       '--log-level',
       logLevel,
+      ...operationsFlags(flags),
       ...flags,
     ]
     return side ? this.#lab.inNamespace(side, command) : command
