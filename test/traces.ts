@@ -463,7 +463,7 @@ export const stalls: readonly Trace[] = [
     wrong:
       'A slice is bounded by its output alone: a query that finds ten of ten millions holds up everybody for seconds.',
     shownBy: {
-      [reader]: ['a slice ends at 64 KiB of output, and the next goes on behind it'],
+      [reader]: ['a slice ends at so many octets of output, and the next goes on behind it'],
       [scan]: [
         'DHCPv${family}: a scan gives what matched throughout, nothing foreign, and nothing twice, whatever happens meanwhile',
       ],

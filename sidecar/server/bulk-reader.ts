@@ -14,7 +14,7 @@ import {
 import { numberOf, type Ranges4, type Topology, within } from './topology.ts'
 
 /** A slice ends after this time in any case, but for what one binding's companions take. */
-const SLICE_MS = 1
+const SLICE_MS = 0.5
 /** Finds after which clock and octets are looked at. */
 const STEP_FINDS = 16
 /** Records looked at after which the clock is looked at. */

@@ -7,7 +7,7 @@ import type { BindingStore, Change } from '../store/store.ts'
 /** Entries of the change index looked at in one slice: bounds the time of a slice that finds little. */
 export const MAX_VISITED = 20_000
 /** Octets of output a slice may lead to, roughly. */
-export const MAX_SLICE_OCTETS = 64 * 1024
+export const MAX_SLICE_OCTETS = 24 * 1024
 /** Fixed part of a DHCPv4 message, and about what the options of a binding take beside its own octets. */
 export const MESSAGE_OVERHEAD = 300
 /** Other bindings of one client shown with a changed one; a client with more is told of them by their own changes. */

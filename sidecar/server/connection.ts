@@ -102,6 +102,8 @@ export class Connection {
   readonly #scans: ConnectionScans
   readonly #queries: QueryLog
   #queryActive = false
+  /** It waits for its turn to read changes. */
+  #reads = false
   #bytes = 0
   #messages = 0
   #closeReason = ''
@@ -210,7 +212,8 @@ export class Connection {
 
   /** The change index has grown. */
   indexGrew(): void {
-    if (this.#queryActive) this.#tell({ type: 'index-grew' })
+    // What it waits to read shows all there is by then.
+    if (this.#queryActive && !this.#reads) this.#tell({ type: 'index-grew' })
   }
 
   /** Ends what runs, telling the requestor (QueryTerminated), and closes. */
@@ -278,7 +281,9 @@ export class Connection {
         this.#host.turns.take(() => this.#open(action.since, performance.now()))
         return
       case 'read':
+        this.#reads = true
         this.#host.turns.take(() => {
+          this.#reads = false
           if (this.#closing || this.#gone) return
           this.#tell({ type: 'batch', batch: this.#host.read(action.after, action.limit) })
         })

@@ -68,7 +68,7 @@ export interface RequestorServiceParts {
   readonly walkPending: () => boolean
 }
 
-/** Milliseconds in which growth of the index is gathered into one wake-up of the requestors at the tail. */
+/** Milliseconds from one wake-up of the requestors at the tail to the next: growth of the index is gathered meanwhile. */
 const GATHER_MS = 2
 let connectionNumber = 0
 
@@ -96,6 +96,8 @@ export class RequestorService implements ConnectionHost {
   #refusal: Problem | undefined
   #memoryProblem: Problem | undefined
   #gather: NodeJS.Timeout | undefined
+  /** The index has grown since they were last woken. */
+  #grew = false
   /** Authorities that connections were last judged by, and Unix milliseconds at which their certificates end. */
   #judgedBy: Authorities | undefined
   readonly #endsAt = new WeakMap<Connection, number>()
@@ -240,12 +242,19 @@ export class RequestorService implements ConnectionHost {
     }
   }
 
-  /** Changes were stored; requestors at the tail hear of them in a moment, all in one go. */
+  /** Changes were stored; requestors at the tail hear of them at once, and of what comes right behind them in one go. */
   indexGrew(): void {
-    if (this.#gather !== undefined || this.#stopping) return
+    if (this.#stopping) return
+    this.#grew = true
+    if (this.#gather === undefined) this.#tellTail()
+  }
+
+  #tellTail(): void {
+    this.#grew = false
+    for (const connection of this.#connections) connection.indexGrew()
     this.#gather = setTimeout(() => {
       this.#gather = undefined
-      for (const connection of this.#connections) connection.indexGrew()
+      if (this.#grew) this.#tellTail()
     }, GATHER_MS)
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BindingState } from '../../sidecar/binding.ts'
-import { ChangeReader, openAt } from '../../sidecar/server/change-reader.ts'
+import { ChangeReader, MAX_SLICE_OCTETS, openAt } from '../../sidecar/server/change-reader.ts'
 import { topologyOf } from '../../sidecar/server/topology.ts'
 import type { ActiveChange } from '../../sidecar/session/session-io.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
@@ -49,7 +49,7 @@ test('RFC 5460 section 5.2.1: a change comes with the client’s other live bind
 
 test('declined bindings share an empty DUID in Kea and are no companions of each other', () => {
   const memory = new Memory(6)
-  for (let n = 1; n <= 100; n++) {
+  for (let n = 1; n <= 50; n++) {
     memory.put(
       binding(`2001:db8:1::${n}`, NOW, { clientId: Uint8Array.of(0, 0, 0), state: BindingState.abandoned }),
       NOW,
@@ -58,7 +58,7 @@ test('declined bindings share an empty DUID in Kea and are no companions of each
   const { changes } = new ChangeReader(asStore(memory), topology.linkOf).read(0, 200)
   assert.deepEqual(
     changes.map((change) => change.companions.length),
-    new Array(100).fill(0),
+    new Array(50).fill(0),
   )
 })
 
@@ -70,7 +70,7 @@ test('DHCPv4 has no companions', () => {
   assert.deepEqual(changes.map(companions), [[], []])
 })
 
-test('a slice ends at 64 KiB of output, and the next goes on behind it', () => {
+test('a slice ends at so many octets of output, and the next goes on behind it', () => {
   const memory = new Memory(4)
   const options = new Uint8Array(1000)
   for (let n = 1; n <= 200; n++) memory.put(binding(`192.0.2.${n}`, NOW, { options }), NOW)
@@ -79,12 +79,12 @@ test('a slice ends at 64 KiB of output, and the next goes on behind it', () => {
   let after = 0
   for (let slices = 1; ; slices++) {
     const batch = reader.read(after, 200)
-    assert.ok(batch.changes.length <= 60)
+    assert.ok((batch.changes.length - 1) * 1000 < MAX_SLICE_OCTETS)
     for (const change of batch.changes)
       if (change.kind === 'binding') seen.push(formatAddress(change.binding.address))
     after = batch.through
     if (batch.atEnd) {
-      assert.ok(slices >= 4)
+      assert.ok(slices >= 200_000 / MAX_SLICE_OCTETS - 1)
       break
     }
   }
