@@ -15,7 +15,7 @@ export const checkExitCodes: Readonly<Record<number, string>> = Object.fromEntri
   Object.values(faults).map(({ exit, meaning }) => [exit, meaning]),
 )
 
-interface CommandHelp {
+export interface CommandHelp {
   readonly usage: string
   readonly brief: string
   readonly text: string
@@ -23,7 +23,7 @@ interface CommandHelp {
 
 const ports = `PORT is ${defaultPorts[4]} for DHCPv4 and ${defaultPorts[6]} for DHCPv6 unless given. IPv6 addresses with a port go in brackets: [2001:db8::1]:547.`
 
-const commandHelp: Readonly<Record<CommandName, CommandHelp>> = {
+export const commandHelp: Readonly<Record<CommandName, CommandHelp>> = {
   watch: {
     usage: 'watch HOST[:PORT] [FLAGS]',
     brief: 'show every change of a binding as it happens (Active Leasequery)',
@@ -74,13 +74,15 @@ ${formatFlags(commandFlags[about])}
 ${exitHelp(codes)}`
 }
 
+export const brief = 'ask a DHCP server about its leases, and watch them change'
+
 function overview(): string {
   const width = Math.max(...commandNames.map((name) => commandHelp[name].usage.length)) + 2
   const lines = commandNames.map((name) => {
     const { usage, brief } = commandHelp[name]
     return `  leasequery ${usage.padEnd(width)}${brief}`
   })
-  return `leasequery: ask a DHCP server about its leases, and watch them change
+  return `leasequery: ${brief}
 
 Usage:
 ${lines.join('\n')}

@@ -111,29 +111,35 @@ install_in_root() {
   in_root "$root" apt-get install -y --no-install-recommends "$@"
 }
 
-make_trixie() {
-  local root=$1 mirror script=()
+# A Debian of a suite with nothing in it but what apt needs: make_base ROOT SUITE
+make_base() {
+  local root=$1 suite=$2 mirror script=()
   export_proxy
   mirror=$(debian_mirror)
   echo "mirror: $mirror"
   # An older debootstrap knows a newer suite by the script of sid, from which all of them descend.
-  if ! [ -e "/usr/share/debootstrap/scripts/$root_suite" ]; then script=(/usr/share/debootstrap/scripts/sid); fi
+  if ! [ -e "/usr/share/debootstrap/scripts/$suite" ]; then script=(/usr/share/debootstrap/scripts/sid); fi
   # debootstrap mounts /proc in its target and unmounts it again, unless it is killed: hence the namespace.
   unshare --mount --propagation private debootstrap --variant=minbase --include=ca-certificates \
-    "$root_suite" "$root" "$mirror" "${script[@]}" || { tail -n 30 "$root/debootstrap/debootstrap.log"; return 1; }
+    "$suite" "$root" "$mirror" "${script[@]}" || { tail -n 30 "$root/debootstrap/debootstrap.log"; return 1; }
   # No package may start a server, and manual pages are of no use here.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod 755 "$root/usr/sbin/policy-rc.d"
   printf 'path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/man/*\npath-exclude=/usr/share/locale/*\n' \
     >"$root/etc/dpkg/dpkg.cfg.d/small"
-  printf 'deb %s %s main\n' "$mirror" "$root_suite" >"$root/etc/apt/sources.list"
-  printf 'Acquire::Languages "none";\n' >"$root/etc/apt/apt.conf.d/small"
+  printf 'deb %s %s main\n' "$mirror" "$suite" >"$root/etc/apt/sources.list"
+  # A mirror may be older than the week that the index of testing is good for.
+  printf 'Acquire::Languages "none";\nAcquire::Check-Valid-Until "false";\n' >"$root/etc/apt/apt.conf.d/small"
   case $mirror in
     https:*) cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" ;;
   esac
   in_root "$root" apt-get update
-  install_in_root "$root" "${root_packages[@]}"
-  in_root "$root" apt-get clean
+}
+
+make_trixie() {
+  make_base "$1" "$root_suite"
+  install_in_root "$1" "${root_packages[@]}"
+  in_root "$1" apt-get clean
 }
 
 make_trixie_backports() {
@@ -169,8 +175,13 @@ make_root() {
   "make_${name//-/_}" "$new"
   verify_root "$new" "$series"
   root_stamp "$name" >"$new/.stamp"
-  if [ -e "$roots/$name" ]; then mv -T "$roots/$name" "$roots/.old-$name"; fi
-  mv -T "$new" "$roots/$name"
+  place_root "$name"
+}
+
+# Gives a root that is complete its name.
+place_root() {
+  if [ -e "$roots/$1" ]; then mv -T "$roots/$1" "$roots/.old-$1"; fi
+  mv -T "$roots/.making-$1" "$roots/$1"
   remove_leftovers
 }
 
@@ -214,14 +225,20 @@ require_space() {
   [ "$free" -gt "$1" ] || fail "$2 in $roots need $1 MB of disk space; $free MB are free there."
 }
 
-make_roots() {
-  local name
+# Until unlock_roots, or the end of the script.
+lock_roots() {
   mkdir -p "$roots"
   exec 8>>"$roots/.lock"
   if ! flock --nonblock 8; then
     say "  another set-up is making the Debian roots; waiting for it"
     flock 8
   fi
+}
+unlock_roots() { exec 8>&-; }
+
+make_roots() {
+  local name
+  lock_roots
   if ! root_is_made trixie 2.6; then
     require_space 3500 "The Debian roots"
     step "clearing what an interrupted set-up left" remove_leftovers
@@ -243,5 +260,5 @@ make_roots() {
     step "adding Prometheus to $name (half a minute, once)" \
       add_to_root "$roots/$name" prometheus "${prometheus_packages[@]}"
   fi
-  exec 8>&-
+  unlock_roots
 }
