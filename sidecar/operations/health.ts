@@ -43,12 +43,16 @@ export interface Verdict {
   readonly reasons: readonly string[]
   /** It serves all the same, and somebody should look at this. */
   readonly concerns: readonly string[]
+  /** What to do about the reasons, a sentence each. */
+  readonly advice: readonly string[]
 }
 
 interface Rule {
   readonly rule: string
   /** Why a family is not ready; undefined = the rule holds. */
   readonly broken: (facts: FamilyFacts) => string | undefined
+  /** What to do where it is broken, in a sentence. */
+  readonly advice: (facts: FamilyFacts) => string
 }
 
 const seconds = (ms: number) => `${Math.round(ms / 1000)} s`
@@ -58,6 +62,7 @@ export const rules: readonly Rule[] = [
   {
     rule: 'its store is open',
     broken: ({ storeOpen }) => (storeOpen ? undefined : 'the store is not open'),
+    advice: () => 'The service is stopping, or should be started anew.',
   },
   {
     rule: 'Kea has been heard within the last 5 s, and speaks the same contract',
@@ -66,11 +71,19 @@ export const rules: readonly Rule[] = [
       if (feedState === 'connecting') return 'Kea has not been heard yet'
       return feedState === 'silent' ? `Kea has not been heard for ${seconds(silentForMs)}` : undefined
     },
+    advice: ({ feedState, family }) =>
+      feedState === 'refused'
+        ? 'Install a library and a kea-leasequery that belong together, and start Kea anew.'
+        : `See whether kea-dhcp${family} runs, and whether its hooks-libraries still have libdhcp_lease_feed.so with this endpoint.`,
   },
   {
     rule: 'a walk over all of its leases has been completed, now or in an earlier run',
     broken: ({ walked }) =>
       walked ? undefined : "the first walk over Kea's leases is not complete: bindings may be missing",
+    advice: ({ feedState }) =>
+      feedState === 'walking'
+        ? 'It ends by itself; a million leases take about a minute.'
+        : 'It begins when Kea is heard.',
   },
   {
     rule: 'parameters of kea.conf are in force, and enable Active or Bulk queries',
@@ -78,6 +91,10 @@ export const rules: readonly Rule[] = [
       if (!configured) return 'no parameters of kea.conf have been accepted yet'
       return enabled ? undefined : 'kea.conf enables neither Active nor Bulk queries'
     },
+    advice: ({ configured }) =>
+      configured
+        ? 'Set active-query-enabled or bulk-query-enabled in the parameters of libdhcp_lease_feed.so.'
+        : 'They come from Kea, with the feed.',
   },
   {
     rule: 'it listens on all of its addresses, and has a certificate where TLS is required',
@@ -87,23 +104,30 @@ export const rules: readonly Rule[] = [
       if (listening === 0) return 'it does not listen for requestors'
       return listening < places ? `it listens on ${listening} of ${places} addresses` : undefined
     },
+    advice: ({ lacksCertificate }) =>
+      lacksCertificate
+        ? 'See that the files of tls in kea.conf can be read by the service; they are tried again each minute.'
+        : 'See that the addresses of lease-query-ip are those of this host, and that nobody else has the port.',
   },
 ]
 
 /** Judges what is known about the process. */
 export function verdict({ families }: HealthFacts): Verdict {
   const expected = families.filter((facts) => facts.expected)
-  const reasons = expected.flatMap((facts) =>
-    rules.flatMap(({ broken }) => {
-      const why = broken(facts)
-      return why === undefined ? [] : [`DHCPv${facts.family}: ${why}`]
+  const broken = expected.flatMap((facts) =>
+    rules.flatMap((rule) => {
+      const why = rule.broken(facts)
+      return why === undefined ? [] : [{ reason: `DHCPv${facts.family}: ${why}`, advice: rule.advice(facts) }]
     }),
   )
+  const reasons = broken.map(({ reason }) => reason)
+  const advice = [...new Set(broken.map(({ advice }) => advice))]
   if (expected.length === 0) reasons.push('no Kea has been heard yet')
   const concerns = expected.flatMap(({ family, problems }) =>
     problems.map((text) => `DHCPv${family}: ${text}`),
   )
-  return { ready: reasons.length === 0, sentence: sentenceOf(expected, reasons, concerns), reasons, concerns }
+  const sentence = sentenceOf(expected, reasons, concerns)
+  return { ready: reasons.length === 0, sentence, reasons, concerns, advice }
 }
 
 function sentenceOf(
