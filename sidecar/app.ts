@@ -6,6 +6,7 @@ import { FamilyRuntime } from './family-runtime.ts'
 import type { Log } from './log.ts'
 import { availableMemory, MemoryAlarm } from './memory-alarm.ts'
 import { OperationsServer } from './operations/http.ts'
+import { Meter } from './operations/meter.ts'
 import type { OperationsPlace } from './operations/place.ts'
 import { operationsRoutes } from './operations/routes.ts'
 import { StatusSource } from './operations/source.ts'
@@ -20,6 +21,7 @@ const MEMORY_CHECK_MS = 30_000
 
 export class App {
   readonly families: readonly FamilyRuntime[]
+  readonly #meter: Meter | undefined
   readonly #operations: OperationsServer | undefined
   readonly #log: Log
   readonly #memoryCheck: NodeJS.Timeout
@@ -29,7 +31,13 @@ export class App {
     this.families = families
     this.#log = log
     const source = new StatusSource(() => processStatus(families, availableMemory()))
-    this.#operations = place && serveOperations(place, source, log)
+    if (place !== undefined) {
+      this.#meter = new Meter(
+        source,
+        families.map(({ store }) => store.path),
+      )
+      this.#operations = serveOperations(place, source, this.#meter, log)
+    }
     const alarm = new MemoryAlarm(log)
     this.#memoryCheck = setInterval(() => alarm.check(), MEMORY_CHECK_MS)
     this.#memoryCheck.unref()
@@ -82,6 +90,7 @@ export class App {
     const began = performance.now()
     this.#log.daemonStopping({ reason })
     clearInterval(this.#memoryCheck)
+    this.#meter?.stop()
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`not done after ${STOP_MS / 1000} s`)), STOP_MS)
@@ -100,12 +109,17 @@ export class App {
   }
 }
 
-function serveOperations(place: OperationsPlace, source: StatusSource, log: Log): OperationsServer {
+function serveOperations(
+  place: OperationsPlace,
+  source: StatusSource,
+  meter: Meter,
+  log: Log,
+): OperationsServer {
   const viewers = new Viewers(
     () => source.json(),
     (error) => log.operationsMistake({ path: '/events', error, stack: (error as Error)?.stack ?? '' }),
   )
-  return new OperationsServer({ place, routes: operationsRoutes(source), viewers, log })
+  return new OperationsServer({ place, routes: operationsRoutes(source, meter), viewers, log })
 }
 
 function prepareStateDir(path: string): void {

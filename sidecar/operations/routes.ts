@@ -1,14 +1,17 @@
 // What is answered where: the one table of the operators' HTTP server.
+import { EXPOSITION_TYPE } from './exposition.ts'
 import type { Answer, Route } from './http.ts'
+import type { Meter } from './meter.ts'
 import { pageRoutes } from './page-files.ts'
 import type { StatusSource } from './source.ts'
 
 const TEXT = 'text/plain; charset=utf-8'
 
-export function operationsRoutes(source: StatusSource): ReadonlyMap<string, Route> {
+export function operationsRoutes(source: StatusSource, meter: Meter): ReadonlyMap<string, Route> {
   return new Map<string, Route>([
     ...pageRoutes(),
     ['/status.json', () => ({ type: 'application/json', body: `${source.json()}\n` })],
+    ['/metrics', () => ({ type: EXPOSITION_TYPE, body: meter.text() })],
     ['/live', () => ({ type: TEXT, body: 'alive\n' })],
     ['/ready', () => ready(source)],
   ])

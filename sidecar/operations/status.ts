@@ -47,6 +47,8 @@ export interface FamilyStatus {
     /** Ended bindings and departures kept, and how many may be. */
     readonly ended: number
     readonly maxEnded: number
+    /** Forgotten since the start: for their age, or early, for their number. */
+    readonly forgotten: { readonly age: number; readonly count: number }
   }
   readonly store: {
     readonly path: string
@@ -110,6 +112,7 @@ function familyStatus(parts: FamilyParts): FamilyStatus {
       retentionSeconds: store.retention.seconds,
       ended: store.ended,
       maxEnded: store.retention.maxEnded,
+      forgotten: { ...store.forgotten },
     },
     store: {
       path: store.path,

@@ -5,6 +5,7 @@ import type { ServiceConfig } from '../config.ts'
 import { type Requester, UNSAID } from '../config-requesters.ts'
 import { AcceptRate } from './accept-rate.ts'
 import { AllowList, entryKey, type Peer } from './allow-list.ts'
+import { Refused } from './refused.ts'
 
 /** What is counted of a connection. */
 export interface Counted {
@@ -54,17 +55,18 @@ export class Admission<C extends Counted> {
   }
 
   /** A connection has come in: under which entry it may stay for now, or why it may not. */
-  accept(address: string): Requester | string {
-    if (this.#config === undefined) return 'nothing is configured yet'
+  accept(address: string): Requester | Refused {
+    if (this.#config === undefined) return new Refused('not-configured', 'nothing is configured yet')
     const secure = this.#config.tls.mode === 'required'
     const requester = this.match({ address })
     if (requester === undefined && !(secure && this.#allowList.asksForCertificates)) return NOT_PERMITTED
     const rate = this.#rate.take(address, !secure, performance.now())
-    if (rate !== undefined) return rate
+    if (rate !== undefined) return new Refused('too-fast', rate)
     if (!secure) return this.#withinLimits(requester!, address)
     const unsecured = [...this.#connections].filter(({ secure, closing }) => !secure && !closing)
     if (unsecured.filter((connection) => connection.address === address).length >= MAX_UNSECURED_OF_ONE) {
-      return `${MAX_UNSECURED_OF_ONE} connections from there have not started TLS yet`
+      const text = `${MAX_UNSECURED_OF_ONE} connections from there have not started TLS yet`
+      return new Refused('tls-waiting', text)
     }
     if (unsecured.length >= MAX_UNSECURED) {
       mostOf(unsecured, ({ address }) => address)[0]!.destroy('it made room: TLS was not up in time')
@@ -73,40 +75,41 @@ export class Admission<C extends Counted> {
   }
 
   /** TLS is up: the entry that permits the peer, or why it is not served. */
-  secured(peer: Peer, identity: string): Requester | string {
+  secured(peer: Peer, identity: string): Requester | Refused {
     const requester = this.match(peer)
     if (requester === undefined) return NOT_PERMITTED
     this.#rate.proved(peer.address)
     return this.#withinLimits(requester, identity)
   }
 
-  #withinLimits(requester: Requester, identity: string): Requester | string {
+  #withinLimits(requester: Requester, identity: string): Requester | Refused {
     const { maxConnections, tls } = this.#config!
     const judged = [...this.#connections].filter(({ secure }) => secure || tls.mode === 'off')
     const ofEntry = judged.filter(
       (connection) => entryKey(connection.requester) === entryKey(requester),
     ).length
     if (requester.maxConnections > 0 && ofEntry >= requester.maxConnections) {
-      return `all ${requester.maxConnections} connections of ${requester.place} are taken`
+      const text = `all ${requester.maxConnections} connections of ${requester.place} are taken`
+      return new Refused('limit', text)
     }
     const own = judged.filter((connection) => connection.identity === identity).length
     if (judged.length >= maxConnections) {
       // Who has many and asks nothing on them gives one to who has none.
       const idle = own > 0 ? [] : idleOfGreediest(judged)
-      if (idle.length === 0) return `all ${maxConnections} connections are taken`
+      if (idle.length === 0) return new Refused('limit', `all ${maxConnections} connections are taken`)
       idle[0]!.destroy('it made room for another requestor')
       return requester
     }
     // As Kea does: one requestor alone does not take them all, where others are configured.
     const last = judged.length > 0 && judged.length === maxConnections - 1
     if (last && own === judged.length && this.#allowList.admitsSeveral) {
-      return 'the last free connection is kept for another requestor'
+      return new Refused('limit', 'the last free connection is kept for another requestor')
     }
     return requester
   }
 }
 
-const NOT_PERMITTED = 'it is not among the requesters'
+const NOT_PERMITTED = new Refused('not-permitted', 'it is not among the requesters')
 
 /** Those of whoever has most of them, the oldest first. */
 function mostOf<C extends Counted>(

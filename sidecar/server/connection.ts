@@ -12,7 +12,9 @@ import type { OpenBulk } from './bulk-reader.ts'
 import { ConnectionScans } from './connection-scans.ts'
 import { joined } from './join.ts'
 import { QueryLog } from './query-log.ts'
+import { type RefusalReason, Refused } from './refused.ts'
 import { type RequestorStatus, viewOf } from './requestor-status.ts'
+import type { ServiceCounters } from './service-counters.ts'
 import { oneRecordPerWrite, type SecuredPeer, type TlsUpgrader } from './tls.ts'
 import type { Turns } from './turns.ts'
 
@@ -28,6 +30,7 @@ export interface SessionLike {
 /** What a connection asks of the service it belongs to. */
 export interface ConnectionHost {
   readonly turns: Turns
+  readonly counters: ServiceCounters
   moment(): Moment
   /**
    * Where a query begins; `later`: it cannot be said yet, ask again in a moment.
@@ -50,7 +53,7 @@ export interface ConnectionHost {
   /** A DHCP message may not share a TLS record with another (RFC 7724 section 5.1). */
   readonly oneMessagePerRecord: boolean
   /** TLS is up: the entry that permits this peer, with its rights, or why it is not served. */
-  secured(connection: Connection, peer: SecuredPeer): { requester: Requester; rights: Rights } | string
+  secured(connection: Connection, peer: SecuredPeer): { requester: Requester; rights: Rights } | Refused
   /** It, or what it asked for, was refused. */
   refused(connection: Connection, reason: string): void
   closed(connection: Connection): void
@@ -107,6 +110,8 @@ export class Connection {
   #bytes = 0
   #messages = 0
   #closeReason = ''
+  /** Where TLS never came up: why. */
+  #refusedFor: RefusalReason = 'tls-failed'
 
   /**
    * @param conn its number in this process
@@ -131,7 +136,7 @@ export class Connection {
     this.#host = host
     this.#log = log
     this.#tls = tls
-    this.#queries = new QueryLog(log, () => this.#messages)
+    this.#queries = new QueryLog(log, () => this.#messages, host.counters)
     this.#scans = new ConnectionScans({
       turns: host.turns,
       alive: () => !this.#closing && !this.#gone,
@@ -139,7 +144,10 @@ export class Connection {
       openBulk: (query, waitedMs) => host.openBulk(query, this.#requester, waitedMs),
       tell: (input) => this.#tell(input),
     })
-    if (!tls) log.requestorConnected({ port: this.#port })
+    if (!tls) {
+      host.counters.accepted += 1
+      log.requestorConnected({ port: this.#port })
+    }
     this.#listenTo(socket)
     // Below TLS the reason may be told a moment after the end.
     socket.on('close', () => setImmediate(() => this.#onClose()))
@@ -351,13 +359,14 @@ export class Connection {
     }
     const judged = this.#host.secured(this, peer)
     this.#socket = socket
-    if (typeof judged === 'string') {
-      this.#unsecured(`${judged} (${name})`)
+    if (judged instanceof Refused) {
+      this.#unsecured(`${judged.text} (${name})`, judged.reason)
       return
     }
     this.#securing = false
     this.#peer = peer
     this.#requester = judged.requester
+    this.#host.counters.accepted += 1
     if (this.#host.oneMessagePerRecord) oneRecordPerWrite(socket)
     this.#log = this.#log.child({ peer: name })
     this.#queries.log = this.#log
@@ -366,8 +375,9 @@ export class Connection {
     this.#listenTo(socket)
   }
 
-  #unsecured(reason: string): void {
+  #unsecured(reason: string, counted: RefusalReason = 'tls-failed'): void {
     if (this.#closing || this.#gone) return
+    this.#refusedFor = counted
     this.#host.refused(this, reason)
     this.#close(reason, true)
   }
@@ -382,6 +392,7 @@ export class Connection {
   #write(messages: readonly Uint8Array[]): void {
     if (messages.length === 0 || this.#closing || this.#gone) return
     this.#messages += messages.length
+    this.#host.counters.sent(messages)
     this.#owesWritable = true
     if (this.secure && this.#host.oneMessagePerRecord) {
       for (const message of messages.slice(0, -1)) this.#put(message)
@@ -495,8 +506,10 @@ export class Connection {
     const reason = this.#closeReason || 'closed by the requestor'
     this.#queries.closed(reason)
     // Who never showed a certificate is a stranger, and gets one line for all that it did.
-    if (this.#tls && !this.secure) this.#log.requestorUnsecured({ reason })
-    else {
+    if (this.#tls && !this.secure) {
+      this.#host.counters.refused(this.#refusedFor)
+      this.#log.requestorUnsecured({ reason })
+    } else {
       this.#log.requestorClosed({
         reason,
         seconds: Math.round((performance.now() - this.#began) / 1000),

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import { secondsOf } from '../seconds.ts'
 import type { SessionNote } from '../session/session-io.ts'
 import type { QueryStatus } from './requestor-status.ts'
+import type { ServiceCounters } from './service-counters.ts'
 
 interface Running {
   readonly query: 'active' | 'bulk'
@@ -19,13 +20,15 @@ export class QueryLog {
   /** That of the connection; another one once its certificate is known. */
   log: Log
   readonly #messages: () => number
+  readonly #counters: ServiceCounters
   readonly #running = new Map<string, Running>()
   #caughtUp = false
 
   /** @param messages sent on the connection so far */
-  constructor(log: Log, messages: () => number) {
+  constructor(log: Log, messages: () => number, counters: ServiceCounters) {
     this.log = log
     this.#messages = messages
+    this.#counters = counters
   }
 
   get caughtUp(): boolean {
@@ -48,6 +51,7 @@ export class QueryLog {
 
   note(note: SessionNote): void {
     const { log } = this
+    this.#counters.note(note)
     switch (note.event) {
       case 'query-started': {
         const { xid, since } = note
@@ -105,6 +109,7 @@ export class QueryLog {
   /** The connection is gone, and what ran on it with it. */
   closed(reason: string): void {
     for (const [xid, { query }] of [...this.#running]) {
+      this.#counters.closed(query)
       this.log.queryClosed({ xid, query, reason, ...this.#end(xid) })
     }
   }

@@ -15,13 +15,16 @@ import { Admission } from './admission.ts'
 import { sameRights } from './allow-list.ts'
 import { ChangeReader } from './change-reader.ts'
 import { Connection, type ConnectionHost, type SessionLike } from './connection.ts'
+import { entriesOf } from './entry-status.ts'
 import { FormerViews } from './former-views.ts'
 import type { Place } from './listener.ts'
 import { Listeners } from './listeners.ts'
 import { type Authorities, judgePeer } from './peer-judge.ts'
 import { NOT_HEARD, QueryOpenings } from './query-openings.ts'
 import { Refusals } from './refusals.ts'
-import { configStatus, MAX_LISTED, type ServiceStatus } from './requestor-status.ts'
+import { Refused } from './refused.ts'
+import { configStatus, MAX_LISTED, runningOf, type ServiceStatus } from './requestor-status.ts'
+import { ServiceCounters } from './service-counters.ts'
 import type { Remembered, ServiceMemory } from './service-memory.ts'
 import { identityFor, limitsOf, rightsOf } from './session-settings.ts'
 import type { SecuredPeer, TlsUpgrader } from './tls.ts'
@@ -74,6 +77,7 @@ let connectionNumber = 0
 
 export class RequestorService implements ConnectionHost {
   readonly turns = new Turns()
+  readonly counters: ServiceCounters
   readonly #parts: RequestorServiceParts
   readonly #log: Log
   readonly #reader: ChangeReader
@@ -107,6 +111,7 @@ export class RequestorService implements ConnectionHost {
   constructor(parts: RequestorServiceParts) {
     this.#parts = parts
     this.#log = parts.log
+    this.counters = new ServiceCounters(parts.family)
     this.#tls = new TlsKeeper(parts.log, parts.tlsFiles)
     this.#reader = new ChangeReader(parts.store, this.#topology.linkOf)
     this.#listeners = new Listeners(
@@ -171,6 +176,7 @@ export class RequestorService implements ConnectionHost {
       if (!(error instanceof SidecarError)) throw error
       const parameter = error instanceof ConfigError ? error.parameter : ''
       if (this.#configProblem?.text !== error.message) {
+        this.counters.refusedConfigs += 1
         this.#log.configRejected({ parameter, reason: error.message })
       }
       this.#configProblem = { parameter, text: error.message }
@@ -228,7 +234,10 @@ export class RequestorService implements ConnectionHost {
     const moment = this.moment()
     const { newestChange } = this.#parts.store
     const config = this.#config
-    const listed = [...this.#connections].slice(0, MAX_LISTED)
+    const all = Array.from(this.#connections, (connection) => ({
+      requester: connection.requester,
+      status: connection.status(moment, newestChange),
+    }))
     return {
       config: config === undefined ? null : configStatus(config, this.#configSource),
       refusedConfig: this.#configProblem ?? null,
@@ -237,7 +246,10 @@ export class RequestorService implements ConnectionHost {
       wantedPlaces: this.#listeners.wanted,
       tls: this.#tls.status,
       connections: this.#connections.size,
-      requestors: listed.map((connection) => connection.status(moment, newestChange)),
+      requestors: all.slice(0, MAX_LISTED).map(({ status }) => status),
+      entries: config === undefined ? [] : entriesOf(config.requesters, all),
+      running: runningOf(all.map(({ status }) => status)),
+      counts: this.counters.counts(),
       refusals: this.#refusals.list(moment.mono),
     }
   }
@@ -361,11 +373,11 @@ export class RequestorService implements ConnectionHost {
   secured(
     connection: Connection,
     { certifiedFor, chain, name }: SecuredPeer,
-  ): { requester: Requester; rights: Rights } | string {
+  ): { requester: Requester; rights: Rights } | Refused {
     const judged = this.#admission.secured({ address: connection.address, certifiedFor }, name)
-    if (typeof judged === 'string') return judged
+    if (judged instanceof Refused) return judged
     const ends = this.#tls.authorities && judgePeer(chain, this.#tls.authorities, Date.now())
-    if (typeof ends === 'string') return `its certificate is refused: ${ends}`
+    if (typeof ends === 'string') return new Refused('certificate', `its certificate is refused: ${ends}`)
     this.#endsAt.set(connection, ends ?? 0)
     return { requester: judged, rights: rightsOf(judged) }
   }
@@ -468,12 +480,15 @@ export class RequestorService implements ConnectionHost {
       return
     }
     const known = this.#parts.family === 4 || this.#identities.length > 0
-    const judged = known ? this.#admission.accept(address) : 'the DUID of Kea is not known yet'
-    if (typeof judged === 'string') {
+    const judged = known
+      ? this.#admission.accept(address)
+      : new Refused('not-configured', 'the DUID of Kea is not known yet')
+    if (judged instanceof Refused) {
+      this.counters.refused(judged.reason)
       socket.on('error', () => {})
       socket.destroy()
-      this.#log.requestorRejected({ requestor: address, reason: judged })
-      this.#noteRefusal(address, judged)
+      this.#log.requestorRejected({ requestor: address, reason: judged.text })
+      this.#noteRefusal(address, judged.text)
       return
     }
     const conn = ++connectionNumber

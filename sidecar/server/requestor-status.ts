@@ -3,8 +3,10 @@ import type { LogicalSeconds } from '../binding.ts'
 import type { ServiceConfig } from '../config.ts'
 import type { Requester } from '../config-requesters.ts'
 import type { Phase } from '../session/phases.ts'
+import type { EntryStatus } from './entry-status.ts'
 import type { Place } from './listener.ts'
 import type { Refusal } from './refusals.ts'
+import type { ServiceCounts } from './service-counters.ts'
 import type { Ending } from './tls-files.ts'
 
 /** Connections told of one by one: the oldest. All are counted. */
@@ -75,6 +77,12 @@ export interface ServiceStatus {
   readonly connections: number
   /** The first {@link MAX_LISTED} of them. */
   readonly requestors: readonly RequestorStatus[]
+  /** The same by entry of `requesters`, all connections. */
+  readonly entries: readonly EntryStatus[]
+  /** Queries that are being answered. */
+  readonly running: Readonly<Record<'active' | 'bulk', number>>
+  /** Since the start. */
+  readonly counts: ServiceCounts
   /** Whom it refused lately. */
   readonly refusals: readonly Refusal[]
 }
@@ -98,4 +106,10 @@ export function configStatus(
   source: 'feed' | 'store',
 ): ServiceStatus['config'] {
   return { source, requesters: requesters.length, active, bulk, tls: tls.mode, maxConnections }
+}
+
+export function runningOf(requestors: readonly RequestorStatus[]): ServiceStatus['running'] {
+  const queries = requestors.flatMap(({ queries }) => queries)
+  const active = queries.filter(({ query }) => query === 'active').length
+  return { active, bulk: queries.length - active }
 }

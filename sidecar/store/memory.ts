@@ -17,7 +17,13 @@ import { KeyedHash } from './keyed-hash.ts'
 import { LinearHash } from './linear-hash.ts'
 import { OrdinalList } from './ordinals.ts'
 import { Flag, Word } from './record-words.ts'
-import { DEFAULT_RETENTION, horizonAfter, pruneReason, type Retention } from './retention.ts'
+import {
+  DEFAULT_RETENTION,
+  horizonAfter,
+  type PruneReason,
+  pruneReason,
+  type Retention,
+} from './retention.ts'
 import { ALL_CHAINS, CLIENT_CHAIN, SelectorChains } from './selector-chains.ts'
 import type { BulkScan, BulkScanOptions, BulkSelector, Change, ChangeBatch } from './store.ts'
 import { Unwritten } from './unwritten.ts'
@@ -52,6 +58,8 @@ export class Memory {
   readonly #departures: LinearHash
   readonly departureList = new OrdinalList()
   readonly #counts = new Map<BindingState, number>()
+  /** Ends that pruning dropped since the start, by why they had to go. */
+  readonly forgotten: Record<PruneReason, number> = { age: 0, count: 0 }
   /** How many bindings there are of each prefix length. */
   readonly #lengths = new Uint32Array(256)
   #endedBindings = 0
@@ -298,7 +306,7 @@ export class Memory {
       const at = table.changedAt(ordinal)
       const reason = pruneReason(this.#retention, now, at, this.ended)
       isDone = reason === undefined
-      if (isDone) break
+      if (reason === undefined) break
       const number = table.changeNumber(ordinal)
       // What is active here can only come to an end further on: nothing up to this number will ever have to go.
       this.#pruneFrom = number
@@ -310,6 +318,7 @@ export class Memory {
       this.#prunedThrough = number
       this.#horizonFloor = Math.max(this.#horizonFloor, horizonAfter(at))
       if (this.#horizon !== undefined) this.#horizon = Math.max(this.#horizon, this.#horizonFloor)
+      this.forgotten[reason] += 1
       dropped++
     }
     if (!isDone) this.#pruneFrom = Math.max(this.#pruneFrom, through)

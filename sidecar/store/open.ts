@@ -18,7 +18,7 @@ import { load } from './load.ts'
 import { Memory } from './memory.ts'
 import { diesOf } from './probe.ts'
 import type { StoreState } from './record.ts'
-import type { Retention } from './retention.ts'
+import type { PruneReason, Retention } from './retention.ts'
 import type {
   BulkScan,
   BulkScanOptions,
@@ -263,6 +263,11 @@ export class Store implements BulkStore {
   /** Ended bindings and departures kept. */
   get ended(): number {
     return this.#memory.ended
+  }
+
+  /** Ended bindings and departures forgotten since the start, by why they had to go. */
+  get forgotten(): Readonly<Record<PruneReason, number>> {
+    return this.#memory.forgotten
   }
 
   /** A view to read bindings where they lie; see {@link BindingView} for what must not be done with it. */

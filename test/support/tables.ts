@@ -4,6 +4,7 @@ import { daemonFlags, exitCodes } from '../../sidecar/daemon-flags.ts'
 import { errorTable } from '../../sidecar/errors.ts'
 
 import { logLines } from '../../sidecar/log-lines.ts'
+import { metrics } from '../../sidecar/operations/metrics.ts'
 import { commandFlags, commandNames } from '../../sidecar/requestor/arguments.ts'
 import * as requestor from '../../sidecar/requestor/help.ts'
 
@@ -41,6 +42,10 @@ export const tables = {
   events: table(
     ['event', 'level', 'meaning'],
     Object.values(logLines).map(({ event, level, meaning }) => [code(event), level, meaning]),
+  ),
+  metrics: table(
+    ['metric', 'type', 'labels', 'meaning'],
+    metrics.map(({ name, type, labels, help }) => [code(name), type, labels.map(code).join(', '), help]),
   ),
   errors: table(
     ['code', 'sentence'],

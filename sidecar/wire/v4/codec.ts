@@ -94,6 +94,14 @@ function answerable<T>(as: Answerable, read: () => T): T {
 /** Place of the xid in a frame: behind the size, op, htype, hlen and hops. */
 const XID_AT = 2 + 4
 
+/** Place of option 53's value in a frame of {@link encodeFrame4}, which puts that option first: behind its code and length. */
+const TYPE_AT = 2 + 236 + 4 + 2
+
+/** The message type of a frame of {@link encodeFrame4}. */
+export function frameType4(frame: Uint8Array): number {
+  return frame[TYPE_AT]!
+}
+
 /** A copy of a frame with another xid. */
 export function withXid4(frame: Uint8Array, xid: number): Uint8Array {
   writer.reset()

@@ -27,6 +27,11 @@ export function decodeMessage6(octets: Uint8Array): Message6 {
 /** Place of the msg-type, which the transaction-id follows, in a frame. */
 const TYPE_AT = 2
 
+/** The msg-type of a frame. */
+export function frameType6(frame: Uint8Array): number {
+  return frame[TYPE_AT]!
+}
+
 /** A copy of a frame with another transaction-id. */
 export function withXid6(frame: Uint8Array, xid: number): Uint8Array {
   writer.reset()
