@@ -56,17 +56,25 @@ export function applyChange(
   return bindingOf(lease, stateAfterDelete(change, now), change.origin, change.packet, previous, now)
 }
 
-/** What became known after the write: never a state, and nothing where the client is another by now. */
+/**
+ * What became known after the write, and nothing where the client is another by now. A state is changed in one case: whose
+ * deletion it was decides whether a lease was released or reset.
+ */
 export function applyAnnotation(
   annotation: Annotation,
   previous: BindingData | undefined,
   restamp: boolean,
 ): BindingData | undefined {
   if (previous === undefined || !sameClient(annotation, previous)) return undefined
-  const { packet } = annotation
+  const { packet, origin } = annotation
+  const isRelease =
+    previous.state === BindingState.reset &&
+    previous.origin === Origin.unknown &&
+    (origin === Origin.partner || origin === Origin.client)
   const next: BindingData = {
     ...previous,
-    origin: annotation.origin === Origin.unknown ? previous.origin : annotation.origin,
+    state: isRelease ? BindingState.released : previous.state,
+    origin: origin === Origin.unknown ? previous.origin : origin,
     relay: packet?.relay ?? previous.relay,
     options: optionsOf(packet, previous.options, familyOf(previous)),
   }

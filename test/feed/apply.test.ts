@@ -360,6 +360,19 @@ describe('an annotation', () => {
     assert.equal(next?.state, base.state)
   })
 
+  it('says of a deletion that it was a partner’s client that released the lease', () => {
+    const deleted = after(leased, change(DELETE, leased.lease, Origin.unknown))!
+    const by = (origin: Origin) => applyAnnotation({ ...annotation, origin }, deleted, false)
+    assert.deepEqual(by(Origin.partner), { ...deleted, state: BindingState.released, origin: Origin.partner })
+    assert.equal(by(Origin.operator)?.state, BindingState.reset)
+    // What an operator's command has reset stays so.
+    const reset = by(Origin.operator)
+    assert.equal(
+      applyAnnotation({ ...annotation, origin: Origin.partner }, reset, true)?.state,
+      BindingState.reset,
+    )
+  })
+
   it('does nothing to another client’s binding, to none, and to one it agrees with', () => {
     assert.equal(
       applyAnnotation({ ...annotation, hardwareAddress: mac(2), origin: Origin.partner }, base, false),

@@ -4,6 +4,6 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 require_root "npm run bench"
-with_databases=yes
+with_more=(databases)
 prepare_laboratory
 exec node --enable-source-maps dist/test/bench/main.js "$@"

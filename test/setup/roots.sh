@@ -16,12 +16,12 @@ kea_packages=(kea-dhcp4-server kea-dhcp6-server kea-admin kea-dev)
 root_packages=("${kea_packages[@]}" ca-certificates libboost-dev g++ cmake make libzmq3-dev libprotozero-dev
   isc-dhcp-client iproute2 libfaketime procps socat)
 
-# Lease databases other than a file, for the slow tests and the benchmark: put into the roots that are there.
-with_databases=''
-database_packages=(postgresql mariadb-server-core mariadb-client-compat)
-# For the slow test of the metrics: Prometheus, and the promtool that comes with it, run from the root by the test.
-with_prometheus=''
-prometheus_packages=(prometheus promtool)
+# What only some runs need, and what of it goes into which roots that are there: lease databases other than a file; Kea's
+# control agent, without which the older Kea takes no commands over HTTP; Prometheus, with its promtool.
+with_more=()
+declare -A more_packages=([databases]="postgresql mariadb-server-core mariadb-client-compat"
+  [agent]=kea-ctrl-agent [prometheus]="prometheus promtool")
+declare -A more_roots=([databases]="${root_names[*]}" [agent]=trixie [prometheus]=trixie-backports)
 
 # What a root of this name is made of; a root whose stamp says otherwise is made anew.
 root_stamp() {
@@ -195,28 +195,23 @@ root_is_made() {
   fi
 }
 
-# add_to_root ROOT WHAT PACKAGE...: adds to a root in its place: Kea may be running from it, and nothing that is there
-# changes. The root's policy-rc.d keeps what is added from being started. The file .WHAT says that it is there.
+# add_to_root ROOT WHAT: adds to a root in its place: Kea may be running from it, and nothing that is there changes. The
+# root's policy-rc.d keeps what is added from being started. The file .WHAT says that it is there.
 add_to_root() {
-  local root=$1 what=$2
-  shift 2
+  local root=$1 what=$2 packages
+  read -ra packages <<<"${more_packages[$what]}"
   export_proxy
+  # The tests make databases of their own, and need none of a server of the root's.
+  mkdir -p "$root/etc/postgresql-common"
+  printf 'create_main_cluster = false\n' >"$root/etc/postgresql-common/createcluster.conf"
   in_root "$root" dpkg --configure -a
   in_root "$root" apt-get update
-  install_in_root "$root" -o Dpkg::Options::=--force-confold "$@"
+  install_in_root "$root" -o Dpkg::Options::=--force-confold "${packages[@]}"
   in_root "$root" apt-get clean
-  printf '%s\n' "$*" >"$root/.$what"
+  printf '%s\n' "${more_packages[$what]}" >"$root/.$what"
 }
 
-# is_added NAME WHAT PACKAGE...
-is_added() { [ "$(cat "$roots/$1/.$2" 2>/dev/null)" = "${*:3}" ]; }
-
-install_databases() {
-  # The tests make data of their own, and need none of a server of the root's.
-  mkdir -p "$1/etc/postgresql-common"
-  printf 'create_main_cluster = false\n' >"$1/etc/postgresql-common/createcluster.conf"
-  add_to_root "$1" databases "${database_packages[@]}"
-}
+is_added() { [ "$(cat "$roots/$1/.$2" 2>/dev/null)" = "${more_packages[$2]}" ]; }
 
 # require_space MEGABYTES WHAT
 require_space() {
@@ -237,7 +232,7 @@ lock_roots() {
 unlock_roots() { exec 8>&-; }
 
 make_roots() {
-  local name
+  local name what
   lock_roots
   if ! root_is_made trixie 2.6; then
     require_space 3500 "The Debian roots"
@@ -249,16 +244,12 @@ make_roots() {
     step "clearing what an interrupted set-up left" remove_leftovers
     step "making a Debian 13 root with Kea 3.0 (half a minute, once)" make_root trixie-backports 3.0
   fi
-  for name in ${with_databases:+"${root_names[@]}"}; do
-    if is_added "$name" databases "${database_packages[@]}"; then continue; fi
-    require_space 1000 "The database servers"
-    step "adding PostgreSQL and MariaDB to $name (a minute, once)" install_databases "$roots/$name"
+  for what in "${with_more[@]}"; do
+    for name in ${more_roots[$what]}; do
+      if is_added "$name" "$what"; then continue; fi
+      require_space 1000 "Packages for the slow tests"
+      step "adding to $name: ${more_packages[$what]} (up to a minute, once)" add_to_root "$roots/$name" "$what"
+    done
   done
-  name=trixie-backports
-  if [ -n "$with_prometheus" ] && ! is_added "$name" prometheus "${prometheus_packages[@]}"; then
-    require_space 1000 "Prometheus"
-    step "adding Prometheus to $name (half a minute, once)" \
-      add_to_root "$roots/$name" prometheus "${prometheus_packages[@]}"
-  fi
   unlock_roots
 }

@@ -27,9 +27,8 @@ while [ $# -gt 0 ]; do
 done
 
 # for test/slow
-with_databases=$all
 with_fuzzers=$all
-with_prometheus=$all
+[ -z "$all" ] || with_more=(databases agent prometheus)
 laboratory_packages+=(tshark)
 prepare_laboratory "$allow_missing"
 

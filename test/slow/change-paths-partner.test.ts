@@ -9,12 +9,13 @@ import { test } from 'node:test'
 import { BindingState } from '../../sidecar/binding.ts'
 import type { ReportedBinding } from '../../sidecar/requestor/events.ts'
 import { perfdhcp } from '../support/clients.ts'
+import { startControlAgent } from '../support/control-agent.ts'
 import { CraftedClient4, CraftedClient6 } from '../support/crafted-clients.ts'
 import { Kea, leaseCommands } from '../support/kea.ts'
 import type { HookLibrary, JsonObject } from '../support/kea-config.ts'
 import { PacketPort } from '../support/packet-port.ts'
 import { RecordedBindings } from '../support/recorded-bindings.ts'
-import { keaRoots, mainKea } from '../support/roots.ts'
+import { type KeaRoot, keaRoots } from '../support/roots.ts'
 import { Service, settle } from '../support/service.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -131,20 +132,22 @@ for (const kea of keaRoots()) {
   }
 }
 
-const single = mainKea()
-
-/** Without threads the library has no listener of its own, and a partner's commands come as any operator's do, on the main thread. */
-function withoutThreads(name: 'primary' | 'standby', socket: string): JsonObject {
+/**
+ * Without threads the library has no listener of its own, and a partner's commands come as any operator's do, on the main
+ * thread: by HTTP from Kea 3.0 on, by the control agent before.
+ */
+function withoutThreads({ kea }: KeaRoot, name: 'primary' | 'standby', socket: string): JsonObject {
+  const sockets = [
+    { 'socket-type': 'unix', 'socket-name': socket },
+    { 'socket-type': 'http', 'socket-address': '127.0.0.1', 'socket-port': ports[name] },
+  ]
   return {
     'multi-threading': { 'enable-multi-threading': false },
-    'control-sockets': [
-      { 'socket-type': 'unix', 'socket-name': socket },
-      { 'socket-type': 'http', 'socket-address': '127.0.0.1', 'socket-port': ports[name] },
-    ],
+    ...(kea === '2.6' ? {} : { 'control-sockets': sockets }),
   }
 }
 
-for (const family of [4, 6] as const) {
+for (const [single, family] of keaRoots().flatMap((kea) => [[kea, 4] as const, [kea, 6] as const])) {
   test(`DHCPv${family}: what a partner leases is told as the partner's, without multi-threading (Kea ${single.kea})`, {
     skip: single.skip,
   }, async () => {
@@ -154,15 +157,19 @@ for (const family of [4, 6] as const) {
     const options = service.keaOptions(family)
     const answer = await standby.reload({
       ...options,
-      parameters: { ...quiet, ...withoutThreads('standby', standby.socketFile) },
+      parameters: { ...quiet, ...withoutThreads(single, 'standby', standby.socketFile) },
       hooks: [...(options.hooks ?? []), highAvailability('standby', false)],
     })
     assert.equal(answer.result, 0, answer.text)
     const primary = await Kea.start(service.lab, single, family, {
       name: 'primary',
-      parameters: withoutThreads('primary', service.lab.path('primary.sock')),
+      parameters: withoutThreads(single, 'primary', service.lab.path('primary.sock')),
       hooks: [{ library: leaseCommands }, highAvailability('primary', false)],
     })
+    if (single.kea === '2.6') {
+      startControlAgent(service.lab, standby, ports.standby)
+      startControlAgent(service.lab, primary, ports.primary)
+    }
     await together(primary, standby)
     await service.serving(family)
     const fold = new RecordedBindings()
