@@ -1,6 +1,6 @@
 // The operators' HTTP server: a status page, health checks, metrics. Small and bounded; nothing that happens here may delay a
 // requestor, and a port that is taken keeps nobody from being served.
-import { chmodSync, unlinkSync } from 'node:fs'
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { codeOf } from '../errors.ts'
@@ -18,7 +18,7 @@ export interface Answer {
 
 export type Route = () => Answer
 
-const MAX_CONNECTIONS = 64
+export const MAX_CONNECTIONS = 64
 const MAX_HEADER_OCTETS = 8 * 1024
 /** To send a request, and between two on one connection. */
 const REQUEST_MS = 5_000
@@ -40,6 +40,8 @@ export interface OperationsServerOptions {
   /** Those of `/events`. */
   readonly viewers: Viewers
   readonly log: Log
+  /** Milliseconds until it is tried again to listen. */
+  readonly retryMs?: number
 }
 
 export class OperationsServer {
@@ -97,8 +99,8 @@ export class OperationsServer {
   }
 
   #openLater(code: string): void {
-    const { place } = this.#options
-    this.#retry = setTimeout(() => this.#open(), RETRY_MS)
+    const { place, retryMs = RETRY_MS } = this.#options
+    this.#retry = setTimeout(() => this.#open(), retryMs)
     if (place.kind !== 'unix' || code !== 'EADDRINUSE') return
     // A socket that nobody listens on was left by a run that did not end in order.
     const probe = connect({ path: place.path })
@@ -106,6 +108,7 @@ export class OperationsServer {
     probe.on('error', (error) => {
       if (codeOf(error) !== 'ECONNREFUSED' || this.#isClosed) return
       try {
+        if (!lstatSync(place.path).isSocket()) return
         unlinkSync(place.path)
       } catch {
         return // Not ours to remove: the log has said that it is taken.

@@ -5,17 +5,20 @@ const KEPT_MS = 1_000
 
 export class StatusSource {
   readonly #build: () => ProcessStatus
+  readonly #mono: () => number
   #status: ProcessStatus | undefined
   #json: string | undefined
   #builtAt = Number.NEGATIVE_INFINITY
 
-  constructor(build: () => ProcessStatus) {
+  /** @param mono monotonic milliseconds */
+  constructor(build: () => ProcessStatus, mono: () => number = () => performance.now()) {
     this.#build = build
+    this.#mono = mono
   }
 
   /** At most a second old. */
   status(): ProcessStatus {
-    const now = performance.now()
+    const now = this.#mono()
     if (this.#status === undefined || now - this.#builtAt >= KEPT_MS) {
       this.#status = this.#build()
       this.#builtAt = now

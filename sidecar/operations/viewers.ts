@@ -1,7 +1,7 @@
 // Those who look at the live page: each second they are all sent the same status, as Server-Sent Events.
 import type { ServerResponse } from 'node:http'
 
-const MAX_VIEWERS = 16
+export const MAX_VIEWERS = 16
 const EACH_MS = 1_000
 /** Octets that may wait for a viewer: two statuses of a busy server. Who has not taken them is passed over. */
 const MAX_WAITING = 512 * 1024
@@ -11,6 +11,7 @@ const MAX_PASSED_OVER = 30
 export class Viewers {
   readonly #json: () => string
   readonly #onMistake: (error: unknown) => void
+  readonly #eachMs: number
   /** How many times in a row each was passed over. */
   readonly #viewers = new Map<ServerResponse, number>()
   #timer: NodeJS.Timeout | undefined
@@ -19,8 +20,9 @@ export class Viewers {
    * @param json the status, on one line
    * @param onMistake it could not be had; those who look are sent away
    */
-  constructor(json: () => string, onMistake: (error: unknown) => void) {
+  constructor(json: () => string, onMistake: (error: unknown) => void, eachMs = EACH_MS) {
     this.#json = json
+    this.#eachMs = eachMs
     this.#onMistake = onMistake
   }
 
@@ -33,7 +35,7 @@ export class Viewers {
     this.#viewers.set(response, 0)
     response.on('close', () => this.#remove(response))
     response.write('retry: 2000\n\n')
-    this.#timer ??= setInterval(() => this.#tell(this.#viewers), EACH_MS)
+    this.#timer ??= setInterval(() => this.#tell(this.#viewers), this.#eachMs)
     this.#tell(new Map([[response, 0]]))
   }
 

@@ -28,6 +28,7 @@ test('a family that is followed, known and served is ready', () => {
     sentence: 'All is well: DHCPv4 and DHCPv6 are followed and served.',
     reasons: [],
     concerns: [],
+    advice: [],
   })
 })
 
@@ -47,12 +48,14 @@ const faults: readonly [Partial<FamilyFacts>, RegExp][] = [
 
 for (const [fault, reason] of faults) {
   test(`not ready, with one reason that names the family: ${JSON.stringify(fault)}`, () => {
-    const { ready, reasons, sentence } = judge({ family: 6, ...fault }, { family: 4 })
+    const { ready, reasons, sentence, advice } = judge({ family: 6, ...fault }, { family: 4 })
     assert.equal(ready, false)
     assert.equal(reasons.length, 1)
     assert.match(reasons[0]!, /^DHCPv6: /)
     assert.match(reasons[0]!, reason)
     assert.ok(sentence.includes(reasons[0]!))
+    assert.equal(advice.length, 1)
+    assert.match(advice[0]!, /^[A-Z].*\.$/)
   })
 }
 
