@@ -129,8 +129,13 @@ export class Laboratory {
    * an overlay in memory, and that and every other mount is the process's own and goes with it.
    */
   inRoot(side: Side, kea: KeaRoot, command: readonly string[]): string[] {
+    return this.inNamespace(side, this.onHost(kea, command))
+  }
+
+  /** The same in the machine's own network, where the sidecar is. */
+  onHost(kea: KeaRoot, command: readonly string[]): string[] {
     const enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', enterRoot, 'enter-root']
-    return this.inNamespace(side, [...enter, kea.root, this.path('mount'), this.folder, ...command])
+    return [...enter, kea.root, this.path('mount'), this.folder, ...command]
   }
 
   /** Runs a command to its end in a namespace, inside a root if one is given. See run() in processes.ts. */
