@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds build/addon/lease_feed_core.node: the hook's core for tests and benchmarks in Node. Does nothing when it is
-# newer than all it is made of. Node's headers come from beside the Node that runs, or from npm's `nodedir`.
+# newer than all it is made of.
 set -euo pipefail
 hook=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$hook")
@@ -12,21 +12,7 @@ if [[ -f $target ]] && [[ -z $(find "$hook/src/core" "$hook/src/node" "$hook/CMa
   exit 0
 fi
 
-exec_path=$(node -p 'require("fs").realpathSync(process.execPath)')
-headers=
-for candidate in "$(dirname "$exec_path")/../include/node" \
-  "${npm_config_nodedir:+$npm_config_nodedir/include/node}" \
-  "$(npm config get nodedir 2>/dev/null | grep '^/' || true)/include/node"; do
-  if [[ -n $candidate && -f $candidate/node_api.h ]]; then
-    headers=$(cd "$candidate" && pwd)
-    break
-  fi
-done
-if [[ -z $headers ]]; then
-  echo "build-addon: Node's headers (node_api.h) are neither beside $exec_path nor where npm's nodedir points;" \
-    "install them (Debian: libnode-dev) or run: npm config set nodedir=<prefix with include/node>" >&2
-  exit 1
-fi
+headers=$(bash "$root/test/setup/node-headers.sh")
 api=$root/node_modules/node-addon-api
 if [[ ! -f $api/napi.h ]]; then
   echo "build-addon: $api is missing; run: npm install" >&2

@@ -10,7 +10,7 @@ import { Meter } from './operations/meter.ts'
 import type { OperationsPlace } from './operations/place.ts'
 import { operationsRoutes } from './operations/routes.ts'
 import { StatusSource } from './operations/source.ts'
-import { processStatus } from './operations/status.ts'
+import { type ProcessStatus, processStatus } from './operations/status.ts'
 import { Viewers } from './operations/viewers.ts'
 import { secondsOf } from './seconds.ts'
 import { version } from './version.ts'
@@ -21,6 +21,7 @@ const MEMORY_CHECK_MS = 30_000
 
 export class App {
   readonly families: readonly FamilyRuntime[]
+  readonly #source: StatusSource
   readonly #meter: Meter | undefined
   readonly #operations: OperationsServer | undefined
   readonly #log: Log
@@ -31,6 +32,7 @@ export class App {
     this.families = families
     this.#log = log
     const source = new StatusSource(() => processStatus(families, availableMemory()))
+    this.#source = source
     if (place !== undefined) {
       this.#meter = new Meter(
         source,
@@ -73,6 +75,11 @@ export class App {
     const feeds = [...settings.feeds.values()].join(' and ')
     log.daemonStarted({ version: version(), pid: process.pid, feeds })
     return new App(families, settings.operations, log)
+  }
+
+  /** At most a second old. */
+  status(): ProcessStatus {
+    return this.#source.status()
   }
 
   /** Reads certificates, keys and trust anchors again. */

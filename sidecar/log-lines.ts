@@ -78,6 +78,12 @@ export const logLines = {
     'SIGHUP: certificates, keys and trust anchors are read again. All else comes from kea.conf, through the feed.',
     (f) => `${f.signal}: TLS files are read again`,
   ),
+  notSupervised: line<Reason>(
+    'error',
+    'daemon.not-supervised',
+    'NOTIFY_SOCKET is set, but the service manager cannot be told that the service runs; systemd will stop it. Build dist/sidecar/operations/notify-socket.node (`npm run build`), or run it as Type=simple without WatchdogSec.',
+    (f) => `the service manager cannot be told that the service runs: ${f.reason}`,
+  ),
 
   configApplied: line<{ source: string; requesters: number; active: boolean; bulk: boolean }>(
     'info',

@@ -6,6 +6,8 @@ import { type DaemonCommand, daemonHelp, parseDaemonFlags } from './daemon-flags
 import { codeOf, reasonOf } from './errors.ts'
 import { formatCurveKeys } from './feed/curve-keys.ts'
 import { createLog, type Log } from './log.ts'
+import { Notifier, notifierParts } from './operations/notify.ts'
+import { statusText } from './operations/status-text.ts'
 import { version } from './version.ts'
 
 function readCommand(): DaemonCommand | undefined {
@@ -26,9 +28,12 @@ async function runDaemon(command: Extract<DaemonCommand, { run: 'daemon' }>): Pr
   process.on('uncaughtExceptionMonitor', () => log.flush())
   let stopReason: string | undefined
   let app: App | undefined
+  let notifier: Notifier | undefined
   const stop = (signal: string) => {
     stopReason ??= signal
-    if (app !== undefined) void end(app, stopReason, log)
+    if (app === undefined) return
+    notifier?.stopping()
+    void end(app, stopReason, log)
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
@@ -45,6 +50,9 @@ async function runDaemon(command: Extract<DaemonCommand, { run: 'daemon' }>): Pr
     process.exit(1)
   }
   if (stopReason !== undefined) await end(app, stopReason, log)
+  const running = app
+  const manager = notifierParts(process.env, (reason) => log.notSupervised({ reason }))
+  if (manager !== undefined) notifier = new Notifier(manager, () => statusText(running.status()))
 }
 
 async function end(app: App, reason: string, log: Log): Promise<void> {

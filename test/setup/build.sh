@@ -21,5 +21,6 @@ lock "$project/build/setup.lock"
 npm_packages
 build_typescript
 [ -z "$only_typescript" ] || exit 0
+build_native
 build_addon
 build_hook_for_machine

@@ -135,6 +135,8 @@ build_addon() {
   step "building the hook's core as a Node addon" bash kea-hook/build-addon.sh
 }
 
+build_native() { step "building what tells systemd of the service" bash sidecar/operations/build-native.sh; }
+
 # build_hook ROOT OUT WHAT
 build_hook() {
   [ -f kea-hook/build-hook.sh ] || fail "kea-hook/build-hook.sh is missing from this checkout."
@@ -188,6 +190,7 @@ prepare_laboratory() {
   lock "$project/build/setup.lock"
   npm_packages
   build_typescript
+  build_native
   build_addon
   if [ -n "$hosts_roots" ]; then
     make_roots

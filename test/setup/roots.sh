@@ -17,11 +17,14 @@ root_packages=("${kea_packages[@]}" ca-certificates libboost-dev g++ cmake make 
   isc-dhcp-client iproute2 libfaketime procps socat)
 
 # What only some runs need, and what of it goes into which roots that are there: lease databases other than a file; Kea's
-# control agent, without which the older Kea takes no commands over HTTP; Prometheus, with its promtool.
+# control agent, without which the older Kea takes no commands over HTTP; Prometheus, with its promtool; what an installed
+# service runs under.
 with_more=()
 declare -A more_packages=([databases]="postgresql mariadb-server-core mariadb-client-compat"
-  [agent]=kea-ctrl-agent [prometheus]="prometheus promtool")
-declare -A more_roots=([databases]="${root_names[*]}" [agent]=trixie [prometheus]=trixie-backports)
+  [agent]=kea-ctrl-agent [prometheus]="prometheus promtool"
+  [systemd]="systemd nodejs")
+declare -A more_roots=([databases]="${root_names[*]}" [agent]=trixie [prometheus]=trixie-backports
+  [systemd]="${root_names[*]}")
 
 # What a root of this name is made of; a root whose stamp says otherwise is made anew.
 root_stamp() {

@@ -127,14 +127,15 @@ export class Laboratory {
   /**
    * The command line that runs a command in one of the namespaces and inside a Debian root. The root is seen through
    * an overlay in memory, and that and every other mount is the process's own and goes with it.
+   * @param script begins with {@link mountRoot}, and runs the command
    */
-  inRoot(side: Side, kea: KeaRoot, command: readonly string[]): string[] {
-    return this.inNamespace(side, this.onHost(kea, command))
+  inRoot(side: Side, kea: KeaRoot, command: readonly string[], script = enterRoot): string[] {
+    return this.inNamespace(side, this.onHost(kea, command, script))
   }
 
   /** The same in the machine's own network, where the sidecar is. */
-  onHost(kea: KeaRoot, command: readonly string[]): string[] {
-    const enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', enterRoot, 'enter-root']
+  onHost(kea: KeaRoot, command: readonly string[], script = enterRoot): string[] {
+    const enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'enter-root']
     return [...enter, kea.root, this.path('mount'), this.folder, ...command]
   }
 
@@ -182,8 +183,8 @@ export class Laboratory {
   }
 }
 
-/** sh -c: $1 root, $2 mount point, $3 shared folder, then the command. Each step replaces or serves the same process. */
-const enterRoot = `
+/** sh: $1 root, $2 mount point, $3 shared folder, then the command. Leaves the root at $at/root, and the command in $@. */
+export const mountRoot = `
 set -e
 root=$1 at=$2 shared=$3
 shift 3
@@ -193,6 +194,10 @@ mount -t overlay -o "lowerdir=$root,upperdir=$at/upper,workdir=$at/work" overlay
 mount -t proc proc "$at/root/proc"
 mkdir -p "$at/root$shared"
 mount --bind "$shared" "$at/root$shared"
+`
+
+/** Each step replaces or serves the same process. */
+const enterRoot = `${mountRoot}
 exec chroot "$at/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"
 `
 
