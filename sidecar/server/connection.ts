@@ -429,7 +429,7 @@ export class Connection {
 
   #rearm(): void {
     if (this.#closing || this.#gone) return
-    const at = this.#session.deadline() ?? Number.POSITIVE_INFINITY
+    const at = Math.min(this.#session.deadline() ?? Number.POSITIVE_INFINITY, this.#blockedLineAt)
     // Deadlines mostly move away: the timer is left to fire early then, and armed anew.
     if (at >= this.#timerAt) return
     clearTimeout(this.#timer)
@@ -437,6 +437,12 @@ export class Connection {
     if (at === Number.POSITIVE_INFINITY) return
     const wait = Math.min(Math.max(0, Math.ceil(at - performance.now())), 0x7fffffff)
     this.#timer = setTimeout(() => this.#onTimer(), wait)
+  }
+
+  /** When the log is to be told that the requestor is blocked: long before that ends its connection. */
+  get #blockedLineAt(): number {
+    if (this.#blockedSince === undefined || this.#blockedLogged) return Number.POSITIVE_INFINITY
+    return this.#blockedSince + BLOCKED_LOG_MS
   }
 
   #onTimer(): void {
