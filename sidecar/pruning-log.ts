@@ -44,7 +44,8 @@ export class PruningLog {
       this.#prunedLineAt = mono
     }
     const { maxEnded, seconds } = retention
-    const reaches = now - horizon
+    // It begins at the second after the newest end that was forgotten.
+    const reaches = Math.max(0, now - horizon)
     if (this.#isCut && mono - this.#shortLineAt >= SHORT_LINE_MS) {
       this.#isCut = false
       this.#shortLineAt = mono

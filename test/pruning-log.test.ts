@@ -33,6 +33,13 @@ test('a history cut short by history.max-ended is told as an error, at most each
   assert.equal(pruning.problem, undefined, 'over when history is as long as it should be again')
 })
 
+test('a history that begins only in the next second reaches back for no time, not for less', () => {
+  const { lines, pruning } = pruningLog()
+  pruning.cutShort()
+  pruning.tell(2 * WEEK + 1, retention, 2 * WEEK, 0)
+  assert.match(String(lines[0]!['msg']), /reaches back 0 s instead of/)
+})
+
 test('ends forgotten for their age are counted, a line a minute, and are no problem', () => {
   const { lines, pruning } = pruningLog()
   for (let second = 0; second < 90; second++) {
