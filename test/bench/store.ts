@@ -1,7 +1,7 @@
 // What the store costs: changes, look-ups and scans a second, octets a binding.
 // As a program: node dist/test/bench/store.js [bindings]
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -133,6 +133,7 @@ async function measureDisk(family: Family, bindings: number): Promise<BenchRow[]
     add('put and written, by one core', bindings / (mainThreadSeconds() - cpu), '1/s')
     add('longest pause of the event loop', paused(), 'ms')
     await store.close()
+    add('octets on disk a binding', (await octetsIn(path)) / bindings, 'octets')
     const openStarted = performance.now()
     const openCpu = mainThreadSeconds()
     store = await openStore(options)
@@ -143,6 +144,11 @@ async function measureDisk(family: Family, bindings: number): Promise<BenchRow[]
     await rm(path, { recursive: true })
   }
   return rows
+}
+
+async function octetsIn(folder: string): Promise<number> {
+  const sizes = (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size)
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
 }
 
 /** Bindings given for each second of the main thread's CPU time, by so many scans one after the other. */
