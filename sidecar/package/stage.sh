@@ -65,5 +65,5 @@ mv "$tree"/written/{kea-leasequery.8,leasequery.1} "$tree/manual/"
 for completion in "$tree"/written/*.bash; do mv "$completion" "$tree/completions/$(basename "$completion" .bash)"; done
 cat "$tree/written/npm-copyright" >>"$tree/debian/copyright"
 rm -r "$tree/written"
-cp sidecar/README.md "$tree/doc/"
+cp sidecar/{README,operators-guide}.md "$tree/doc/"
 cp sidecar/requestor/README.md "$tree/doc/requestor/"

@@ -23,6 +23,8 @@ export interface DaemonSurroundings {
   /** Another build of the daemon. */
   readonly program?: string
   readonly env?: NodeJS.ProcessEnv
+  /** Of another daemon, or on another disk; in its own folder unless given. */
+  readonly stateDir?: string
 }
 
 const loopback = { 4: '127.0.0.1', 6: '::1' } as const
@@ -53,7 +55,7 @@ export class Daemon {
   }
 
   get stateDir(): string {
-    return join(this.folder, 'state')
+    return this.#surroundings.stateDir ?? join(this.folder, 'state')
   }
 
   /** Starts it, or starts it anew with the same state; returns when it says that it runs. */

@@ -263,7 +263,7 @@ export class Kea {
  * The one folder that Kea may load libraries from (KEA_HOOKS_PATH): a copy of ours, and links to Kea's own, which
  * lead somewhere only inside the root.
  */
-function hooksFolder(lab: Laboratory, root: KeaRoot, more: readonly string[] = []): string {
+export function hooksFolder(lab: Laboratory, root: KeaRoot, more: readonly string[] = []): string {
   const folder = lab.path(`hooks-${root.name}`)
   if (existsSync(folder)) return folder
   mkdirSync(folder)
