@@ -103,14 +103,28 @@ export interface DaemonSettings {
   readonly logLevel: LogLevel
 }
 
+export const statusFlags: readonly Flag[] = [
+  {
+    name: '--metrics',
+    value: 'ADDRESS:PORT|unix:PATH',
+    byDefault: DEFAULT_OPERATIONS,
+    meaning: 'where the running kea-leasequery answers, as it was told by its own flag',
+  },
+  { name: '--json', meaning: 'print what /status.json says' },
+  { name: '--help', meaning: 'print this and end' },
+]
+
 export type DaemonCommand =
   | { readonly run: 'help' }
   | { readonly run: 'version' }
   | { readonly run: 'keys' }
+  | { readonly run: 'status-help' }
+  | { readonly run: 'status'; readonly place: OperationsPlace; readonly json: boolean }
   | { readonly run: 'daemon'; readonly settings: DaemonSettings }
 
 /** @throws SidecarError ALQ_FLAG */
 export function parseDaemonFlags(argv: readonly string[]): DaemonCommand {
+  if (argv[0] === 'status') return parseStatusFlags(argv.slice(1))
   const { given, words } = parseFlags(daemonFlags, argv)
   if (given.has('--help')) return { run: 'help' }
   if (given.has('--version')) return { run: 'version' }
@@ -136,6 +150,16 @@ export function parseDaemonFlags(argv: readonly string[]): DaemonCommand {
       logLevel: readLevel(given.get('--log-level')?.[0] ?? 'info'),
     },
   }
+}
+
+function parseStatusFlags(argv: readonly string[]): DaemonCommand {
+  const { given, words } = parseFlags(statusFlags, argv)
+  if (given.has('--help')) return { run: 'status-help' }
+  if (words.length > 0) throw badFlag(words[0]!, 'status takes flags only')
+  const text = given.get('--metrics')?.[0] ?? DEFAULT_OPERATIONS
+  const place = readOperationsPlace('--metrics', text)
+  if (place === undefined) throw badFlag('--metrics', 'off is no place to ask')
+  return { run: 'status', place, json: given.has('--json') }
 }
 
 function named<K extends string>(name: K, values: readonly string[] | undefined): { [k in K]?: string } {
@@ -211,17 +235,41 @@ export const exitCodes = {
 } as const
 
 export function daemonHelp(): string {
-  const codes = Object.entries(exitCodes).map(([code, meaning]) => `  ${code}  ${meaning}`)
   return `kea-leasequery: Active and Bulk Leasequery for ISC Kea
 
 Follows the lease feed of the hook libdhcp_lease_feed.so and serves leasequery requestors over TCP.
 The service is configured in kea.conf, in the parameters of the hook.
 
 Usage: kea-leasequery [FLAGS]
+       kea-leasequery status [FLAGS]    tells how a running one is (status --help)
 
 ${formatFlags(daemonFlags)}
 
-Exit codes:
-${codes.join('\n')}
+${formatExitCodes(exitCodes)}
 `
+}
+
+/** Exit codes of `kea-leasequery status`. */
+export const statusExitCodes = {
+  0: 'ready: requestors are served as they should be',
+  1: 'not ready, or only one of two families is; the reasons are printed',
+  2: 'a flag is wrong',
+  3: 'no kea-leasequery answers there',
+} as const
+
+export function statusHelp(): string {
+  return `kea-leasequery status: how the kea-leasequery that runs on this host is, as its status page has it
+
+Usage: kea-leasequery status [FLAGS]
+
+${formatFlags(statusFlags)}
+
+${formatExitCodes(statusExitCodes)}
+`
+}
+
+function formatExitCodes(codes: Readonly<Record<number, string>>): string {
+  return ['Exit codes:', ...Object.entries(codes).map(([code, meaning]) => `  ${code}  ${meaning}`)].join(
+    '\n',
+  )
 }

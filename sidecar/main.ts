@@ -2,10 +2,11 @@
 // bin kea-leasequery: flags, signals, exit code.
 import { curveKeyPair } from 'zeromq'
 import { App } from './app.ts'
-import { type DaemonCommand, daemonHelp, parseDaemonFlags } from './daemon-flags.ts'
+import { type DaemonCommand, daemonHelp, parseDaemonFlags, statusHelp } from './daemon-flags.ts'
 import { codeOf, reasonOf } from './errors.ts'
 import { formatCurveKeys } from './feed/curve-keys.ts'
 import { createLog, type Log } from './log.ts'
+import { printStatus } from './operations/command-status.ts'
 import { Notifier, notifierParts } from './operations/notify.ts'
 import { statusText } from './operations/status-text.ts'
 import { version } from './version.ts'
@@ -67,4 +68,6 @@ if (command === undefined) process.exitCode = 2
 else if (command.run === 'help') process.stdout.write(daemonHelp())
 else if (command.run === 'version') process.stdout.write(`${version()}\n`)
 else if (command.run === 'keys') process.stdout.write(formatCurveKeys(curveKeyPair()))
+else if (command.run === 'status-help') process.stdout.write(statusHelp())
+else if (command.run === 'status') process.exitCode = await printStatus(command.place, command.json)
 else await runDaemon(command)

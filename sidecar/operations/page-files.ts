@@ -12,6 +12,7 @@ const files = [
   ['/icon.svg', 'icon.svg', 'image/svg+xml'],
   ['/page.js', 'page.js', SCRIPT],
   ['/show.js', 'show.js', SCRIPT],
+  ['/facts.js', 'facts.js', SCRIPT],
   ['/words.js', 'words.js', SCRIPT],
   ['/dom.js', 'dom.js', SCRIPT],
 ] as const

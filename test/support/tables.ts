@@ -1,8 +1,8 @@
 /** The tables of sidecar/README.md, as the code has them. */
 import { parameters } from '../../sidecar/config-parameters.ts'
-import { daemonFlags, exitCodes } from '../../sidecar/daemon-flags.ts'
+import { daemonFlags, exitCodes, statusExitCodes, statusFlags } from '../../sidecar/daemon-flags.ts'
 import { errorTable } from '../../sidecar/errors.ts'
-
+import type { Flag } from '../../sidecar/flags.ts'
 import { logLines } from '../../sidecar/log-lines.ts'
 import { metrics } from '../../sidecar/operations/metrics.ts'
 import { commandFlags, commandNames } from '../../sidecar/requestor/arguments.ts'
@@ -17,6 +17,21 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 const code = (text: string) => `\`${text}\``
 const codeUnless = (text: string, plain: RegExp) => (plain.test(text) ? text : code(text))
 
+function flagTable(flags: readonly Flag[]): string {
+  return table(
+    ['flag', 'default', 'meaning'],
+    flags.map(({ name, value, byDefault, meaning }) => [
+      code(value === undefined ? name : `${name} ${value}`),
+      byDefault === undefined ? '' : byDefault,
+      meaning,
+    ]),
+  )
+}
+
+function exitCodeTable(codes: Readonly<Record<number, string>>): string {
+  return table(['code', 'meaning'], Object.entries(codes))
+}
+
 export const tables = {
   parameters: table(
     ['parameter', 'type', 'default', 'meaning'],
@@ -27,18 +42,10 @@ export const tables = {
       meaning,
     ]),
   ),
-  flags: table(
-    ['flag', 'default', 'meaning'],
-    daemonFlags.map(({ name, value, byDefault, meaning }) => [
-      code(value === undefined ? name : `${name} ${value}`),
-      byDefault === undefined ? '' : byDefault,
-      meaning,
-    ]),
-  ),
-  exitCodes: table(
-    ['code', 'meaning'],
-    Object.entries(exitCodes).map(([exitCode, meaning]) => [exitCode, meaning]),
-  ),
+  flags: flagTable(daemonFlags),
+  exitCodes: exitCodeTable(exitCodes),
+  'flags of status': flagTable(statusFlags),
+  'exit codes of status': exitCodeTable(statusExitCodes),
   events: table(
     ['event', 'level', 'meaning'],
     Object.values(logLines).map(({ event, level, meaning }) => [code(event), level, meaning]),
@@ -56,20 +63,7 @@ export const tables = {
 /** The tables of sidecar/requestor/README.md. */
 export const requestorTables: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
-    commandNames.map((name) => [
-      `flags of leasequery ${name}`,
-      table(
-        ['flag', 'default', 'meaning'],
-        commandFlags[name].map(({ name: flag, value, byDefault, meaning }) => [
-          code(value === undefined ? flag : `${flag} ${value}`),
-          byDefault === undefined ? '' : byDefault,
-          meaning,
-        ]),
-      ),
-    ]),
+    commandNames.map((name) => [`flags of leasequery ${name}`, flagTable(commandFlags[name])]),
   ),
-  'exit codes of leasequery': table(
-    ['code', 'meaning'],
-    Object.entries({ ...requestor.exitCodes, ...requestor.checkExitCodes }),
-  ),
+  'exit codes of leasequery': exitCodeTable({ ...requestor.exitCodes, ...requestor.checkExitCodes }),
 }

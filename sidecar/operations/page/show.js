@@ -1,6 +1,7 @@
 // A status, as the service tells it, on the page.
 import { attribute, find, list, make, rows, text } from './dom.js'
-import { ago, count, counted, duration, feedStates, octets, rate, requestorState, time } from './words.js'
+import { facts, requestorCells } from './facts.js'
+import { ago, count, duration, feedStates, octets, recentRate, time } from './words.js'
 
 /** Changes of all families together. */
 const MAX_CHANGES = 20
@@ -71,9 +72,7 @@ function showFamily(article, status, now) {
   attribute(line, 'data-mood', mood)
   text(line, state)
   text(article.querySelector('.active'), count(bindings.active))
-  const recent = changes.perSecond.slice(-10)
-  const perSecond = recent.reduce((sum, n) => sum + n, 0) / Math.max(1, recent.length)
-  text(article.querySelector('.per-second'), rate(perSecond))
+  text(article.querySelector('.per-second'), recentRate(changes.perSecond))
   spark(article.querySelector('.spark'), changes.perSecond)
   list(
     article.querySelector('dl'),
@@ -89,71 +88,6 @@ function showFamily(article, status, now) {
       text(group.lastElementChild, value)
     },
   )
-}
-
-/** Name, value, and whether that is as it should be. */
-function facts({ feed, history, service, subnets, endpoint }, now) {
-  const { kea, newestSeq, appliedSeq, ring, counters, walk, lastWalk } = feed
-  const behind = newestSeq - appliedSeq
-  const all = [
-    ['Kea', kea === null ? 'not heard yet' : `${kea.version}, heard ${ago(feed.silentForMs / 1000)}`],
-    ['Feed', behind === 0 ? 'every change taken' : `${counted(behind, 'change')} behind`],
-  ]
-  if (counters.lost > 0 || counters.gaps > 1) {
-    all.push(['Gaps', `${count(counters.gaps)} since the start, all found by walks`])
-  }
-  if (ring.events > 0) all.push(['Ring in Kea', `${count(ring.kept)} of ${count(ring.events)} changes kept`])
-  all.push(['Last walk', walkText(walk, lastWalk)])
-  all.push(['History', historyText(history)])
-  all.push(['Ended bindings', `${count(history.ended)} kept, at most ${count(history.maxEnded)}`])
-  if (subnets !== null) all.push(['Subnets', count(subnets)])
-  all.push(...serviceFacts(service, now))
-  all.push(['Endpoint', endpoint])
-  return all
-}
-
-function walkText(walk, last) {
-  if (walk !== null) return `under way for ${duration(walk.seconds)}, ${counted(walk.leases, 'lease')} so far`
-  if (last === null) return 'none since the start'
-  const found = last.changed + last.ended
-  return `${ago(last.agoSeconds)}: ${counted(last.leases, 'lease')}, ${found === 0 ? 'all as known' : `${count(found)} differed`}`
-}
-
-function historyText({ horizon, reachesBackSeconds, retentionSeconds }) {
-  if (horizon === null) return 'begins when the first walk has ended'
-  if (reachesBackSeconds >= retentionSeconds) return `the last ${duration(retentionSeconds)}`
-  return `the last ${duration(reachesBackSeconds)}, growing to ${duration(retentionSeconds)}`
-}
-
-function serviceFacts({ config, refusedConfig, suspended, places, wantedPlaces, tls }, now) {
-  if (config === null) return [['Parameters', 'none were ever accepted', 'ill']]
-  const kinds = [config.active ? 'Active' : '', config.bulk ? 'Bulk' : ''].filter((kind) => kind !== '')
-  const all = [
-    [
-      'Serves',
-      suspended ? 'Bulk only: Kea is silent' : kinds.join(' and ') || 'nothing',
-      suspended ? 'ill' : '',
-    ],
-    [
-      'Listens on',
-      places.map(({ address, port }) => `${address} port ${port}`).join(', ') || 'nothing',
-      places.length < wantedPlaces || places.length === 0 ? 'ill' : '',
-    ],
-  ]
-  if (refusedConfig !== null) {
-    all.push(['Parameters', `the last accepted ones; newer ones are wrong: ${refusedConfig.text}`, 'ill'])
-  } else {
-    const from = config.source === 'feed' ? 'from Kea' : 'of an earlier run: Kea has not been heard'
-    all.push(['Parameters', `${from}, ${counted(config.requesters, 'entry', 'entries')} of requesters`])
-  }
-  if (config.tls === 'off') all.push(['TLS', 'off: requestors are served in clear text', 'busy'])
-  else if (!tls.ready) all.push(['TLS', tls.problem ?? 'there is no certificate', 'ill'])
-  for (const { what, at } of tls.ends) {
-    const left = at / 1000 - now
-    const name = what[0].toUpperCase() + what.slice(1)
-    all.push([name, left > 0 ? `ends in ${duration(left)}` : 'has ended', left < 30 * 86_400 ? 'ill' : ''])
-  }
-  return all
 }
 
 /** Changes in each of the last seconds as bars. */
@@ -192,24 +126,6 @@ function showRequestors(families) {
   find('requestors').hidden = all.length === 0
   find('requestors-none').hidden = all.length > 0
   rows(find('requestors'), all, ({ conn }) => conn, requestorCells)
-}
-
-function requestorCells(of) {
-  const [state, mood] = requestorState(of)
-  const where = of.address.includes(':') ? `[${of.address}]:${of.port}` : `${of.address}:${of.port}`
-  const named = of.certificate !== null
-  return [
-    { value: named ? of.certificate : where, note: named ? where : `DHCPv${of.family}, without certificate` },
-    { value: state, mood },
-    { value: of.view, note: of.entry },
-    {
-      value: of.lagChanges === 0 ? '–' : counted(of.lagChanges, 'change'),
-      note: of.lagSeconds > 0 ? duration(of.lagSeconds) : '',
-      className: 'number',
-    },
-    { value: counted(of.messages, 'message'), note: octets(of.octets), className: 'number' },
-    { value: duration(of.connectedSeconds), className: 'number' },
-  ]
 }
 
 function showRefusals(families) {

@@ -8,8 +8,12 @@ export const count = (n) => numbers.format(n)
 /** A number with its noun: "1 change", "2,000 changes". */
 export const counted = (n, noun, nouns = `${noun}s`) => `${count(n)} ${n === 1 ? noun : nouns}`
 
-/** A rate: one decimal where it is small. */
-export const rate = (n) => (n < 10 ? short.format(n) : count(Math.round(n)))
+/** How many a second there were in the last ten of these. */
+export function recentRate(perSecond) {
+  const recent = perSecond.slice(-10)
+  const rate = recent.reduce((sum, n) => sum + n, 0) / Math.max(1, recent.length)
+  return rate < 10 ? short.format(rate) : count(Math.round(rate))
+}
 
 const units = [
   [86_400, 'd'],
