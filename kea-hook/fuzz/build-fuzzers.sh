@@ -17,5 +17,5 @@ newer fuzz_request || clang++ "${flags[@]}" -fsanitize=fuzzer,address,undefined 
 # Without the undefined-behaviour sanitizer: its checks of types want to know Kea's, which are not built with it.
 newer fuzz_parameters || clang++ --sysroot="$root" "${flags[@]}" -fsanitize=fuzzer,address \
   -DLEASE_FEED_KEA_VERSION="$version" -isystem "$root/usr/include/kea" \
-  "$hook/fuzz/fuzz_parameters.cc" "$hook/src/kea/parameters.cc" \
+  "$hook/fuzz/fuzz_parameters.cc" "$hook/src/kea/parameters.cc" "$hook/src/core/nearest.cc" \
   -lkea-cc -lkea-asiolink -lkea-exceptions -o "$out/fuzz_parameters"

@@ -43,7 +43,7 @@ for (const root of keaRoots()) {
 }
 
 test('the rules name the endpoints that the hook has by default, and its lock file', () => {
-  const table = readFileSync(join(packageRoot, 'kea-hook/src/kea/parameters.cc'), 'utf8')
+  const table = readFileSync(join(packageRoot, 'kea-hook/src/kea/parameter_table.h'), 'utf8')
   for (const family of [4, 6]) {
     const path = `/run/kea-lease-feed/dhcp${family}`
     assert.ok(table.includes(`ipc://${path}`))

@@ -8,7 +8,7 @@ import { packageRoot } from '../support/package-root.ts'
 
 const read = (file: string) => readFileSync(join(packageRoot, 'kea-hook', file), 'utf8')
 const readme = read('README.md')
-const table = read('src/kea/parameters.cc')
+const table = read('src/kea/parameter_table.h')
 const log = read('src/kea/log.h')
 
 function section(title: string): string {
@@ -22,10 +22,10 @@ function matches(text: string, pattern: RegExp): string[] {
   return [...text.matchAll(pattern)].map((match) => match[1]!)
 }
 
-/** Names of one table of parameters.cc, each with what it stands within. */
+/** Names of one table of parameter_table.h, each with what it stands within. */
 function rows(name: string, within: string): string[] {
   const body = new RegExp(`> ${name} = \\{\\n([^;]*)\\n\\};`).exec(table)?.[1]
-  assert.ok(body, `parameters.cc has no table ${name}`)
+  assert.ok(body, `parameter_table.h has no table ${name}`)
   return matches(body, /\{"([a-z-]+)", Type::/g).map((parameter) => within + parameter)
 }
 

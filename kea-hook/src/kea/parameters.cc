@@ -2,6 +2,9 @@
 
 #include "parameters.h"
 
+#include "nearest.h"
+#include "parameter_table.h"
+
 #include <asiolink/io_address.h>
 
 #include <algorithm>
@@ -17,82 +20,11 @@ using isc::data::ElementPtr;
 namespace lease_feed {
 namespace {
 
-constexpr std::int64_t kMaxPort = 65535;
-constexpr std::int64_t kMaxTimer = 2147483;  // Kea's own bound: milliseconds in a signed 32-bit number
-constexpr std::int64_t kTenYears = 10LL * 366 * 86400;
 constexpr std::size_t kMaxRequesters = 10000;
 constexpr std::size_t kMaxList = 10000;  // values of a list within an entry
 constexpr std::int64_t kMaxSubnetId = 0xfffffffeLL;
 constexpr std::size_t kMaxText = 4096;
 constexpr std::size_t kMaxEndpoint = 100;  // sun_path has 108 octets, and "-sync" comes on top
-
-enum class Type { boolean, integer, text, choice, addresses, codes, octets, subnets, network, name, queries };
-
-// One parameter. Everything about it is here, and only here; a test holds the README's table to it.
-struct Row {
-    const char* name;
-    Type type;
-    const char* by_default;  // JSON; empty = left out; "4|6" = by family
-    std::int64_t least = 0;
-    std::int64_t most = 0;
-    const char* choices = "";  // for choice: words, one blank between
-};
-
-const std::vector<Row> kAdvanced = {
-    {"bulk-query-enabled", Type::boolean, "false"},
-    {"active-query-enabled", Type::boolean, "false"},
-    {"lease-query-ip", Type::addresses, ""},
-    {"lease-query-tcp-port", Type::integer, "67|547", 1, kMaxPort},
-    {"max-requester-connections", Type::integer, "10", 1, 65535},
-    {"max-concurrent-queries", Type::integer, "4", 0, 65535},
-    {"max-requester-idle-time", Type::integer, "300", 1, kMaxTimer},
-    {"active-query-send-timeout", Type::integer, "120", 1, kMaxTimer},
-    {"active-query-idle-timeout", Type::integer, "60", 1, kMaxTimer},
-    {"active-query-max-lag", Type::integer, "3600", 0, kMaxTimer},
-    {"max-feed-silence", Type::integer, "120", 2, kMaxTimer},
-};
-const std::vector<Row> kTls = {
-    {"mode", Type::choice, "\"required\"", 0, 0, "required off"},
-    {"trust-anchor", Type::text, ""},
-    {"cert-file", Type::text, ""},
-    {"key-file", Type::text, ""},
-};
-const std::vector<Row> kHistory = {
-    {"retention", Type::integer, "604800", 60, kTenYears},
-    {"max-ended", Type::integer, "1000000", 0, 0xffffffffLL},
-};
-const std::vector<Row> kRequester = {
-    {"address", Type::network, ""},
-    {"certificate", Type::name, ""},
-    {"queries", Type::queries, "[ \"active\", \"bulk\" ]"},
-    {"subnets", Type::subnets, "[ ]"},
-    {"relay-ids", Type::octets, "[ ]"},
-    {"remote-ids", Type::octets, "[ ]"},
-    {"withhold-options", Type::codes, "[ ]"},
-    {"relay-data-always", Type::boolean, "false"},
-    {"max-connections", Type::integer, "0", 0, 65535},
-};
-const std::vector<Row> kKeepalive = {
-    {"interval", Type::integer, "0", 0, kMaxTimer},
-    {"form", Type::choice, "\"status\"", 0, 0, "status empty-active"},
-};
-const std::vector<Row> kFeed = {
-    {"endpoint", Type::text, "\"ipc:///run/kea-lease-feed/dhcp4\"|\"ipc:///run/kea-lease-feed/dhcp6\""},
-    {"ring-size", Type::integer, "65536", 1024, 16777216},
-    {"ring-octets", Type::integer, "33554432", 1048576, 1LL << 32},
-    {"walk-share", Type::integer, "10", 1, 80},
-    {"walk-page", Type::integer, "256", 16, 256},
-    {"walk-slow", Type::integer, "50", 1, 10000},
-    {"curve-key-file", Type::text, ""},
-    {"tap", Type::boolean, "true"},
-};
-const Row kCapture = {"capture-options", Type::codes,
-                      "[ 12, 60, 61, 77, 81, 82, 124, 125 ]|[ 15, 16, 17, 37, 38, 39 ]"};
-
-// Kea's lease_query hook knows these too. They have no meaning here and are let pass, so that a copied block works.
-const std::vector<std::string> kWithoutEffect = {"extended-info-tables-enabled", "max-bulk-query-threads",
-                                                 "max-leases-per-fetch", "comment", "user-context"};
-const std::vector<std::string> kTop = {"requesters", "advanced", "tls", "history", "capture-options", "feed"};
 
 std::string shown(const ConstElementPtr& value) {
     std::string text = value ? value->str() : "missing";
@@ -100,36 +32,6 @@ std::string shown(const ConstElementPtr& value) {
         text = text.substr(0, 77) + "...";
     }
     return text;
-}
-
-std::size_t distance(const std::string& a, const std::string& b) {
-    std::vector<std::size_t> above(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-        above[j] = j;
-    }
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::vector<std::size_t> row{i};
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-            row.push_back(std::min({replaced, above[j] + 1, row[j - 1] + 1}));
-        }
-        above = row;
-    }
-    return above[b.size()];
-}
-
-// The known name that differs least, if it differs little.
-std::string nearest(const std::string& name, const std::vector<std::string>& known) {
-    std::string best;
-    std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
-    for (const auto& candidate : known) {
-        const std::size_t d = distance(name.substr(0, 64), candidate);
-        if (d < least) {
-            best = candidate;
-            least = d;
-        }
-    }
-    return best;
 }
 
 class Parser {
