@@ -87,9 +87,11 @@ missing_packages() {
 # What the build needs, and what the roots and the test network need beside it.
 build_packages=(g++ make cmake libzmq3-dev libprotozero-dev)
 laboratory_packages=(debootstrap debian-archive-keyring ca-certificates iproute2 mount openssl libfaketime apparmor)
-# For the slow tests: the hook's fuzzers.
+# For the slow tests: the hook's fuzzers, and a browser for the status page with a font worth looking at.
 fuzz_packages=(clang libclang-rt-dev)
 with_fuzzers=''
+browser_packages=(chromium fonts-inter)
+with_browser=''
 
 apt_install() {
   apt-get update || echo "apt-get update failed; trying with the package lists that are here"
@@ -186,7 +188,8 @@ prepare_laboratory() {
   else
     fail "This machine cannot host the test Keas: $cannot_host."
   fi
-  system_packages "${build_packages[@]}" ${hosts_roots:+"${laboratory_packages[@]}"} ${with_fuzzers:+"${fuzz_packages[@]}"}
+  system_packages "${build_packages[@]}" ${hosts_roots:+"${laboratory_packages[@]}"} ${with_fuzzers:+"${fuzz_packages[@]}"} \
+    ${with_browser:+"${browser_packages[@]}"}
   lock "$project/build/setup.lock"
   npm_packages
   build_typescript

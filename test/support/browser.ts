@@ -2,7 +2,7 @@
  * A headless Chromium, driven through the DevTools protocol over a pipe: no port, no other package. Set-up installs it for
  * the slow tests.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,6 +33,12 @@ export interface AccessibleNode {
   readonly role?: { readonly value: string }
   readonly name?: { readonly value: string }
   readonly properties?: readonly { readonly name: string; readonly value: { readonly value: unknown } }[]
+}
+
+/** For node:test: false, or why tests that need a browser are skipped (only under --allow-missing). */
+export function withoutBrowser(): false | string {
+  if (process.env['KEA_TEST_ALLOW_MISSING'] === undefined) return false
+  return spawnSync('chromium', ['--version']).error === undefined ? false : 'chromium is not installed'
 }
 
 export class Browser {
