@@ -13,7 +13,6 @@ import { RECLAIM_GRACE_SECONDS } from './apply.ts'
 import { applyBatch } from './apply-batch.ts'
 import type { AskedKind } from './asker.ts'
 import { ConfigPages, FIRST_CONFIG_PAGE } from './config-pages.ts'
-import { CONTRACT_MAJOR } from './contract.ts'
 import type { DecodeError } from './decode-error.ts'
 import {
   type ConfigPage,
@@ -27,6 +26,7 @@ import {
   type Hello,
 } from './events.ts'
 import { askedFor, errorOf, isError } from './failures.ts'
+import { keaDetails, refusalOf } from './hello.ts'
 import { KeaClock } from './kea-clock.ts'
 import type { FeedDetails, FeedState, FeedStatus } from './notes.ts'
 import { OverdueLeases } from './overdue.ts'
@@ -260,7 +260,7 @@ export class Follower {
 
   #helloed(hello: Hello, epoch: string, now: number): void {
     const progress = this.#progress
-    this.#refusal = this.#refusalOf(hello)
+    this.#refusal = refusalOf(hello, this.#family)
     if (this.#refusal !== '') {
       progress.epoch = ''
       progress.asker.cancelAll()
@@ -294,16 +294,6 @@ export class Follower {
     this.#resume(hello, isFirst, now)
     this.#checkJudgement(now)
     this.#generations(hello, now)
-  }
-
-  #refusalOf(hello: Hello): string {
-    if (hello.contractMajor !== CONTRACT_MAJOR) {
-      return `the hook speaks version ${hello.contractMajor} of the feed's contract, this program version ${CONTRACT_MAJOR}: they must be of one release`
-    }
-    if (hello.family !== this.#family) {
-      return `the feed is that of DHCPv${hello.family}, not of DHCPv${this.#family}: check --feed`
-    }
-    return ''
   }
 
   /** Replays what the ring still has; where that is not all, walks. */
@@ -515,11 +505,4 @@ export class Follower {
     else if (kind === 'replay') this.#replay.askLater(now)
     else this.#progress.asker.askLater(kind === 'config' ? FIRST_CONFIG_PAGE : { kind }, now)
   }
-}
-
-function keaDetails(hello: Hello, knownForSeconds: number): FeedDetails['kea'] {
-  const { keaVersion: version, hookVersion, tap, extendedInfo, serverDuid } = hello
-  const addresses = hello.serverIdentifiers.map((octets) => octets.join('.'))
-  const identities = serverDuid.length > 0 ? [Buffer.from(serverDuid).toString('hex')] : addresses
-  return { version, hookVersion, identities, tap, extendedInfo, knownForSeconds }
 }

@@ -94,8 +94,8 @@ export const metrics: readonly Metric<Measured>[] = [
     'gauge',
     'problems',
     [],
-    'Problems that status page and lease-feed-status name.',
-    (f) => f.problems.length,
+    'Problems that status page and lease-feed-status name, refused requestors left out.',
+    (f) => f.problems.length - f.service.refusals.length,
   ),
   each(
     'gauge',

@@ -3,7 +3,7 @@
 import type { Input, ScanQuery } from '../session/session-io.ts'
 import { Bucket } from './accept-rate.ts'
 import type { OpenBulk } from './bulk-reader.ts'
-import type { OpenedBulk } from './connection.ts'
+import type { OpenedBulk } from './connection-host.ts'
 import type { Turns } from './turns.ts'
 
 /** Milliseconds after which it is asked again whether a query can be begun. */

@@ -1,71 +1,18 @@
 // One socket and its session: performs what the session decides, tells it what happened, and keeps its one timer.
 import type { Socket } from 'node:net'
-import type { ChangeNumber, LogicalSeconds } from '../binding.ts'
+import type { ChangeNumber } from '../binding.ts'
 import type { Requester } from '../config-requesters.ts'
 import { assertNever, codeOf, reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { secondsOf } from '../seconds.ts'
-import type { ActiveProgress } from '../session/active-run.ts'
-import type { Phase } from '../session/phases.ts'
-import type { Action, ChangeBatch, Input, Moment, Rights, ScanQuery } from '../session/session-io.ts'
-import type { OpenBulk } from './bulk-reader.ts'
+import type { Action, Input, Moment } from '../session/session-io.ts'
+import type { ConnectionHost, SessionLike } from './connection-host.ts'
 import { ConnectionScans } from './connection-scans.ts'
 import { joined } from './join.ts'
 import { QueryLog } from './query-log.ts'
 import { type RefusalReason, Refused } from './refused.ts'
 import { type RequestorStatus, viewOf } from './requestor-status.ts'
-import type { ServiceCounters } from './service-counters.ts'
-import { oneRecordPerWrite, type SecuredPeer, type TlsUpgrader } from './tls.ts'
-import type { Turns } from './turns.ts'
-
-/** What a connection needs of a session; Session in session/ is one. */
-export interface SessionLike {
-  handle(input: Input, moment: Moment): readonly Action[]
-  /** Monotonic milliseconds at which it wants `deadline`; undefined = never. */
-  deadline(): number | undefined
-  readonly phase: Phase
-  activeProgress(now: LogicalSeconds): ActiveProgress | undefined
-}
-
-/** What a connection asks of the service it belongs to. */
-export interface ConnectionHost {
-  readonly turns: Turns
-  readonly counters: ServiceCounters
-  moment(): Moment
-  /**
-   * Where a query begins; `later`: it cannot be said yet, ask again in a moment.
-   * @param waitedMs since it was asked first
-   */
-  open(
-    since: number | undefined,
-    requester: Requester,
-    waitedMs: number,
-  ): Extract<Input, { type: 'opened' | 'terminate' }> | 'later'
-  read(after: number, limit: number): ChangeBatch
-  /**
-   * Begins to look for what a Bulk query asks for; `later`: it cannot be said yet whether that can be done, ask again in a
-   * moment.
-   * @param waitedMs since it was asked first
-   */
-  openBulk(query: ScanQuery, requester: Requester, waitedMs: number): OpenedBulk | 'later'
-  /** undefined: there is no certificate to start TLS with. */
-  readonly tls: TlsUpgrader | undefined
-  /** A DHCP message may not share a TLS record with another (RFC 7724 section 5.1). */
-  readonly oneMessagePerRecord: boolean
-  /** TLS is up: the entry that permits this peer, with its rights, or why it is not served. */
-  secured(connection: Connection, peer: SecuredPeer): { requester: Requester; rights: Rights } | Refused
-  /** It, or what it asked for, was refused. */
-  refused(connection: Connection, reason: string): void
-  closed(connection: Connection): void
-}
-
-export type OpenedBulk =
-  | {
-      readonly bulk: OpenBulk
-      /** Second from which the index is complete. */
-      readonly horizon: LogicalSeconds
-    }
-  | { readonly refused: string }
+import { oneRecordPerWrite, type SecuredPeer } from './tls.ts'
 
 /** Milliseconds that a closing connection may take to hand over what was sent. */
 const CLOSE_MS = 5_000

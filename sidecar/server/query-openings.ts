@@ -6,7 +6,7 @@ import type { Input, Moment, ScanQuery } from '../session/session-io.ts'
 import type { BulkStore } from '../store/store.ts'
 import { openBulk } from './bulk-reader.ts'
 import { openAt } from './change-reader.ts'
-import type { OpenedBulk } from './connection.ts'
+import type { OpenedBulk } from './connection-host.ts'
 import type { FormerViews } from './former-views.ts'
 import { type Topology, topologyOf } from './topology.ts'
 

@@ -1,7 +1,7 @@
 // Whom the service has refused lately and why, for Kea's log and `lease-feed-status`: few, and steady, so that strangers who
 // knock on the door fill neither.
 import { secondsOf } from '../seconds.ts'
-import type { Problem } from './requestor-service.ts'
+import type { Problem } from './service-parts.ts'
 
 const MAX_KEPT = 5
 /** How long one is told of after it was last refused. */

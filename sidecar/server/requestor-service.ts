@@ -1,75 +1,38 @@
 // The service of one family: listeners, who may connect, live connections, and what happens to them when the
 // configuration changes, the index grows, or Kea falls silent.
 import type { Socket } from 'node:net'
-import type { Family, LogicalSeconds, UnixSeconds } from '../binding.ts'
+import type { LogicalSeconds } from '../binding.ts'
 import { parseService, type ServiceConfig } from '../config.ts'
 import { ConfigError } from '../config-map.ts'
 import type { Requester } from '../config-requesters.ts'
-import type { ListenOverride } from '../daemon-flags.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { ChangeBatch, Moment, Rights, ScanQuery, SessionSettings } from '../session/session-io.ts'
 import { shortTimers } from '../short-timers.ts'
-import type { BulkStore } from '../store/store.ts'
 import { Admission } from './admission.ts'
 import { sameRights } from './allow-list.ts'
+import { CertificateWatch } from './certificate-watch.ts'
 import { ChangeReader } from './change-reader.ts'
-import { Connection, type ConnectionHost, type SessionLike } from './connection.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionHost } from './connection-host.ts'
 import { entriesOf } from './entry-status.ts'
 import { FormerViews } from './former-views.ts'
+import { Links } from './links.ts'
 import type { Place } from './listener.ts'
 import { Listeners } from './listeners.ts'
-import { type Authorities, judgePeer } from './peer-judge.ts'
+import { judgePeer } from './peer-judge.ts'
 import { NOT_HEARD, QueryOpenings } from './query-openings.ts'
 import { Refusals } from './refusals.ts'
 import { Refused } from './refused.ts'
 import { configStatus, MAX_LISTED, runningOf, type ServiceStatus } from './requestor-status.ts'
 import { ServiceCounters } from './service-counters.ts'
-import type { Remembered, ServiceMemory } from './service-memory.ts'
+import type { Remembered } from './service-memory.ts'
+import type { Problem, RequestorServiceParts } from './service-parts.ts'
 import { identityFor, limitsOf, rightsOf } from './session-settings.ts'
 import type { SecuredPeer, TlsUpgrader } from './tls.ts'
-import type { TlsPlaces } from './tls-files.ts'
 import { TlsKeeper } from './tls-keeper.ts'
-import { type Topology, topologyOf } from './topology.ts'
+import type { Topology } from './topology.ts'
 import { Turns } from './turns.ts'
-
-/** What the operator should know; goes to Kea's log and status with the follower's report. */
-export interface Problem {
-  /** Parameter in kea.conf; empty = none in particular. */
-  readonly parameter: string
-  readonly text: string
-}
-
-export interface RequestorServiceParts {
-  readonly family: Family
-  readonly store: BulkStore
-  /** The logical clock L, as far as sessions may see it: see Moment.now. */
-  readonly now: () => LogicalSeconds
-  /** Kea's clock; the host's own until Kea has been heard. */
-  readonly keaNow: () => UnixSeconds
-  readonly createSession: (settings: SessionSettings, moment: Moment) => SessionLike
-  readonly memory: ServiceMemory
-  readonly log: Log
-  /** `--listen`: instead of what kea.conf says. */
-  readonly listen?: readonly ListenOverride[] | undefined
-  /** `--require-tls` */
-  readonly requireTls?: boolean
-  /** `--tls-ca`, `--tls-cert`, `--tls-key` */
-  readonly tlsFiles?: Partial<TlsPlaces>
-  /** New parameters are in force. */
-  readonly onConfig?: (config: ServiceConfig) => void
-  /** Something in {@link RequestorService.problems} or the number of connections has changed. */
-  readonly onStatus?: () => void
-  /**
-   * The horizon says how far the history reaches back. False: changes shown before a crash may have been lost; start times
-   * wait for the proof that they were not, and get DataMissing without it.
-   */
-  readonly indexTrusted: () => boolean
-  /** A base-time of before the clock began anew: nothing can be told by it. */
-  readonly disowns?: (at: LogicalSeconds) => boolean
-  /** The store may lack what happened in Kea: its leases are still to be compared, all of them. */
-  readonly walkPending: () => boolean
-}
 
 /** Milliseconds from one wake-up of the requestors at the tail to the next: growth of the index is gathered meanwhile. */
 const GATHER_MS = 2
@@ -87,24 +50,19 @@ export class RequestorService implements ConnectionHost {
   readonly #openings: QueryOpenings
   readonly #listeners: Listeners
   readonly #tls: TlsKeeper
+  readonly #certificates = new CertificateWatch()
+  readonly #links = new Links()
   #config: ServiceConfig | undefined
   #configSource: 'feed' | 'store' = 'store'
   #serviceJson = ''
   #identities: readonly Uint8Array[] = []
   #formerViews = new FormerViews()
-  #topology: Topology = topologyOf([])
-  #topologyKnown = false
-  /** By the very octets that were asked with: an active query asks of each change. */
-  #links = new WeakMap<Uint8Array, readonly number[]>()
   #configProblem: Problem | undefined
   #refusal: Problem | undefined
   #memoryProblem: Problem | undefined
   #gather: NodeJS.Timeout | undefined
   /** The index has grown since they were last woken. */
   #grew = false
-  /** Authorities that connections were last judged by, and Unix milliseconds at which their certificates end. */
-  #judgedBy: Authorities | undefined
-  readonly #endsAt = new WeakMap<Connection, number>()
   #suspended = false
   #stopping = false
 
@@ -113,7 +71,7 @@ export class RequestorService implements ConnectionHost {
     this.#log = parts.log
     this.counters = new ServiceCounters(parts.family)
     this.#tls = new TlsKeeper(parts.log, parts.tlsFiles)
-    this.#reader = new ChangeReader(parts.store, this.#topology.linkOf)
+    this.#reader = new ChangeReader(parts.store, this.#links.topology.linkOf)
     this.#listeners = new Listeners(
       parts.family,
       parts.log,
@@ -128,7 +86,7 @@ export class RequestorService implements ConnectionHost {
       walkPending: parts.walkPending,
       formerViews: () => this.#formerViews,
       suspended: () => this.#suspended,
-      topology: () => (this.#topologyKnown ? this.#topology : undefined),
+      topology: () => this.#links.known,
     })
   }
 
@@ -193,15 +151,13 @@ export class RequestorService implements ConnectionHost {
 
   /** What Kea said about links. */
   setTopology(topology: Topology): void {
-    this.#topology = topology
-    this.#topologyKnown = true
-    this.#links = new WeakMap()
+    this.#links.set(topology)
     this.#reader.linkOf = topology.linkOf
   }
 
   /** Subnets in Kea's configuration; undefined = Kea has not said. */
   get subnets(): number | undefined {
-    return this.#topologyKnown ? this.#topology.subnets : undefined
+    return this.#links.known?.subnets
   }
 
   /** The parameters in force. */
@@ -309,23 +265,18 @@ export class RequestorService implements ConnectionHost {
     this.#judgeCertificates(wallMs)
   }
 
-  /** An active query lasts for months: a certificate that would not be let in any more ends its connection. */
   #judgeCertificates(wallMs: number): void {
     const { authorities } = this.#tls
     if (authorities === undefined) return
-    const again = authorities !== this.#judgedBy
-    this.#judgedBy = authorities
-    for (const connection of [...this.#connections]) {
-      const { peer } = connection
-      if (peer === undefined || (!again && (this.#endsAt.get(connection) ?? 0) > wallMs)) continue
-      const judged = judgePeer(peer.chain, authorities, wallMs)
-      if (typeof judged === 'number') this.#endsAt.set(connection, judged)
-      else {
-        const text = `its certificate is not accepted any more: ${judged}`
-        this.#log.requestorEnded({ reason: `${peer.name}: ${text}`, count: 1 })
-        this.refused(connection, text)
-        connection.terminate(text)
-      }
+    for (const { connection, name, why } of this.#certificates.judge(
+      this.#connections,
+      authorities,
+      wallMs,
+    )) {
+      const text = `its certificate is not accepted any more: ${why}`
+      this.#log.requestorEnded({ reason: `${name}: ${text}`, count: 1 })
+      this.refused(connection, text)
+      connection.terminate(text)
     }
   }
 
@@ -378,7 +329,7 @@ export class RequestorService implements ConnectionHost {
     if (judged instanceof Refused) return judged
     const ends = this.#tls.authorities && judgePeer(chain, this.#tls.authorities, Date.now())
     if (typeof ends === 'string') return new Refused('certificate', `its certificate is refused: ${ends}`)
-    this.#endsAt.set(connection, ends ?? 0)
+    this.#certificates.admitted(connection, ends ?? 0)
     return { requester: judged, rights: rightsOf(judged) }
   }
 
@@ -513,22 +464,10 @@ export class RequestorService implements ConnectionHost {
         identity: identityFor(config.family, this.#identities, socket.localAddress),
         activeEnabled: config.active,
         bulkEnabled: config.bulk,
-        timers: (subnetId) => this.#topology.timers(subnetId),
-        subnetsOfLink: (linkAddress) => this.#subnetsOfLink(linkAddress),
-        isOnLink: (address) => !this.#topologyKnown || this.#topology.isOnLink(address),
+        ...this.#links.ofSessions,
       },
       tls: { mode: config.tls.mode, ready: this.#tls.upgrader !== undefined },
     }
-  }
-
-  #subnetsOfLink(linkAddress: Uint8Array): readonly number[] | undefined {
-    if (!this.#topologyKnown) return undefined
-    let subnets = this.#links.get(linkAddress)
-    if (subnets === undefined) {
-      subnets = this.#topology.subnetsOfLink(linkAddress)
-      this.#links.set(linkAddress, subnets)
-    }
-    return subnets
   }
 
   #statusChanged(): void {
