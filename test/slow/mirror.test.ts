@@ -17,7 +17,7 @@ import { Authority } from '../support/certificates.ts'
 import { perfdhcp } from '../support/clients.ts'
 import { CuttingProxy } from '../support/cutting-proxy.ts'
 import type { Kea } from '../support/kea.ts'
-import { TestMirror } from '../support/mirror.ts'
+import { type Note, TestMirror } from '../support/mirror.ts'
 import { compiled } from '../support/package-root.ts'
 import { type KeaRoot, keaRoots } from '../support/roots.ts'
 import { type Family, Service } from '../support/service.ts'
@@ -80,6 +80,14 @@ async function settled(server: Kea, mirror: TestMirror): Promise<void> {
     },
     60_000,
   )
+}
+
+/** Waits until the mirror is in step with Active. */
+async function follows(mirror: TestMirror): Promise<void> {
+  await waitFor('Active', () => {
+    if (mirror.noted('live').length > 0) return true
+    throw new Error(JSON.stringify([mirror.mirror.status, mirror.notes.slice(-12)]))
+  })
 }
 
 /** Kea, hook and sidecar; with TLS or without. */
@@ -159,7 +167,7 @@ for (const kea of keaRoots()) {
         mirrors.set(family, mirror)
         stack.add(() => mirror[Symbol.asyncDispose]())
         await mirror.start()
-        await waitFor('Active', () => mirror.noted('live').length === 1)
+        await follows(mirror)
       }
       const running = Promise.all(service.families.map((family) => load(kea, service, family, 22, 50)))
       for (let cut = 1; cut <= 20; cut++) {
@@ -194,15 +202,18 @@ for (const kea of keaRoots()) {
         await load(kea, service, family, 6, 50)
         await mirror.start()
         await settled(service.kea(family), mirror)
-        await waitFor('Active', () => mirror.noted('live').length === 1)
+        await follows(mirror)
         await mirror.stop()
         // A second of its own: bounds are inclusive.
         await sleep(2000)
         await load(kea, service, family, 8, 50)
         await started.sidecar.logged('index.pruned', { family })
+        const before = mirror.notes.length
         await mirror.start()
-        await waitFor('DataMissing', () => mirror.noted('data-missing').length > 0)
-        await waitFor('the end of recovery', () => mirror.noted('bulk-complete').length === 2, 60_000)
+        const since = (event: Note['event']) =>
+          mirror.notes.slice(before).some((note) => note.event === event)
+        await waitFor('DataMissing', () => since('data-missing'))
+        await waitFor('the end of recovery', () => since('bulk-complete') && since('live'), 60_000)
         await settled(service.kea(family), mirror)
       }),
     )

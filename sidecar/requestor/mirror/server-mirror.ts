@@ -76,6 +76,7 @@ export class ServerMirror {
   #told = 0
   #toldSkew = 0
   #trouble: string | undefined
+  #isLive = false
   #stopped = false
 
   /** @param fail called with what makes the whole mirror useless: a disk that fails, a mistake in this program */
@@ -184,6 +185,7 @@ export class ServerMirror {
       this.#active = undefined
     }
     this.#step({ type: 'active-over' })
+    this.#notePhase()
   }
 
   /** Writes what the events tell, together with the position after them. */
@@ -203,10 +205,11 @@ export class ServerMirror {
       if (event.type === 'binding') tellings.push(this.#telling(event.binding))
       else if (event.type === 'catch-up-complete') {
         await flush({ type: 'caught-up', resumePoint })
-        this.#note({ event: 'live' })
+        this.#notePhase()
       } else if (event.type === 'data-missing') {
         this.#note({ event: 'data-missing', text: event.text })
         await flush({ type: 'data-missing', resumePoint, baseTime: event.baseTime })
+        this.#notePhase()
       } else if (event.type === 'terminated') {
         await flush({ type: 'told', resumePoint })
         const fields = { status: event.status, text: event.text === '' ? '' : ` (${event.text})` }
@@ -260,6 +263,7 @@ export class ServerMirror {
         this.#bulk = undefined
         this.#step(done)
         if (!this.#stopped) await this.#replica.keep(this.#number, this.#plan.position)
+        this.#notePhase()
       }
     }
   }
@@ -297,6 +301,13 @@ export class ServerMirror {
     if (seconds === this.#toldSkew) return
     this.#toldSkew = seconds
     this.#note({ event: 'skew', seconds })
+  }
+
+  /** Says that all is known and followed, each time that comes to be so: after a catch-up, and after a recovery. */
+  #notePhase(): void {
+    const isLive = this.#plan.phase === 'live'
+    if (isLive && !this.#isLive && !this.#stopped) this.#note({ event: 'live' })
+    this.#isLive = isLive
   }
 
   /** @throws what is no fault of the server */
