@@ -31,6 +31,12 @@ export const daemonFlags: readonly Flag[] = [
     meaning:
       'CURVE keys of a feed over tcp://, which needs them: public-key, secret-key, and server-key of the hook',
   },
+  {
+    name: '--check-config',
+    value: 'KEA.CONF',
+    repeats: true,
+    meaning: 'say what would be served by this configuration of Kea, and what is wrong in it, and end',
+  },
   { name: '--make-feed-keys', meaning: 'print a new CURVE key pair and end' },
   {
     name: '--state-dir',
@@ -120,6 +126,7 @@ export type DaemonCommand =
   | { readonly run: 'keys' }
   | { readonly run: 'status-help' }
   | { readonly run: 'status'; readonly place: OperationsPlace; readonly json: boolean }
+  | { readonly run: 'check'; readonly files: readonly string[]; readonly settings: DaemonSettings }
   | { readonly run: 'daemon'; readonly settings: DaemonSettings }
 
 /** @throws SidecarError ALQ_FLAG */
@@ -131,25 +138,24 @@ export function parseDaemonFlags(argv: readonly string[]): DaemonCommand {
   if (given.has('--make-feed-keys')) return { run: 'keys' }
   if (words.length > 0) throw badFlag(words[0]!, 'the daemon takes flags only')
   const feeds = readFeeds(given.get('--feed'))
-  return {
-    run: 'daemon',
-    settings: {
-      feeds,
-      feedsNamed: given.has('--feed'),
-      feedKeys: readFeedKeys(given.get('--feed-keys') ?? [], feeds),
-      stateDir: given.get('--state-dir')?.[0] ?? DEFAULT_STATE_DIR,
-      listen: readListen(given.get('--listen') ?? []),
-      requireTls: given.has('--require-tls'),
-      tlsFiles: {
-        ...named('trustAnchor', given.get('--tls-ca')),
-        ...named('certFile', given.get('--tls-cert')),
-        ...named('keyFile', given.get('--tls-key')),
-      },
-      operations: readOperationsPlace('--metrics', given.get('--metrics')?.[0] ?? DEFAULT_OPERATIONS),
-      rebuild: given.has('--rebuild'),
-      logLevel: readLevel(given.get('--log-level')?.[0] ?? 'info'),
+  const settings: DaemonSettings = {
+    feeds,
+    feedsNamed: given.has('--feed'),
+    feedKeys: readFeedKeys(given.get('--feed-keys') ?? [], feeds),
+    stateDir: given.get('--state-dir')?.[0] ?? DEFAULT_STATE_DIR,
+    listen: readListen(given.get('--listen') ?? []),
+    requireTls: given.has('--require-tls'),
+    tlsFiles: {
+      ...named('trustAnchor', given.get('--tls-ca')),
+      ...named('certFile', given.get('--tls-cert')),
+      ...named('keyFile', given.get('--tls-key')),
     },
+    operations: readOperationsPlace('--metrics', given.get('--metrics')?.[0] ?? DEFAULT_OPERATIONS),
+    rebuild: given.has('--rebuild'),
+    logLevel: readLevel(given.get('--log-level')?.[0] ?? 'info'),
   }
+  const files = given.get('--check-config')
+  return files === undefined ? { run: 'daemon', settings } : { run: 'check', files, settings }
 }
 
 function parseStatusFlags(argv: readonly string[]): DaemonCommand {
@@ -229,9 +235,9 @@ function readLevel(level: string): LogLevel {
 
 /** Exit codes of the daemon. */
 export const exitCodes = {
-  0: 'stopped as asked',
-  1: 'cannot run (state directory, store or feed endpoint), or not stopped cleanly',
-  2: 'a flag is wrong',
+  0: 'stopped as asked; `--check-config`: all is well',
+  1: 'cannot run (state directory, store or feed endpoint), or not stopped cleanly; `--check-config`: something is wrong',
+  2: 'a flag is wrong; `--check-config`: the file cannot be read, or is no configuration of Kea',
 } as const
 
 export function daemonHelp(): string {

@@ -6,6 +6,7 @@ export const errorTable = {
   ALQ_FLAG: 'flag {flag}: {reason}',
   ALQ_CONFIG: 'parameter {parameter} is {value}: {reason}',
   ALQ_CONFIG_JSON: 'the service parameters are not readable JSON: {reason}',
+  ALQ_KEA_CONF: '{place}: {reason}',
   ALQ_STATE_DIR: 'state directory {path} cannot be used: {reason}',
   ALQ_FEED_ENDPOINT: 'feed endpoint {endpoint} cannot be used: {reason}',
   ALQ_FEED_KEYS: 'feed keys {path} cannot be used: {reason}',

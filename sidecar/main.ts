@@ -2,6 +2,7 @@
 // bin kea-leasequery: flags, signals, exit code.
 import { curveKeyPair } from 'zeromq'
 import { App } from './app.ts'
+import { runCheckConfig } from './check-config/check-config.ts'
 import { type DaemonCommand, daemonHelp, parseDaemonFlags, statusHelp } from './daemon-flags.ts'
 import { codeOf, reasonOf } from './errors.ts'
 import { formatCurveKeys } from './feed/curve-keys.ts'
@@ -63,6 +64,16 @@ async function end(app: App, reason: string, log: Log): Promise<void> {
   process.exit(clean ? 0 : 1)
 }
 
+function checkConfig({ files, settings }: Extract<DaemonCommand, { run: 'check' }>): number {
+  try {
+    return runCheckConfig(files, settings, (line) => process.stdout.write(`${line}\n`))
+  } catch (error) {
+    if (codeOf(error) !== 'ALQ_KEA_CONF') throw error
+    process.stderr.write(`kea-leasequery: ${reasonOf(error)}\n`)
+    return 2
+  }
+}
+
 const command = readCommand()
 if (command === undefined) process.exitCode = 2
 else if (command.run === 'help') process.stdout.write(daemonHelp())
@@ -70,4 +81,5 @@ else if (command.run === 'version') process.stdout.write(`${version()}\n`)
 else if (command.run === 'keys') process.stdout.write(formatCurveKeys(curveKeyPair()))
 else if (command.run === 'status-help') process.stdout.write(statusHelp())
 else if (command.run === 'status') process.exitCode = await printStatus(command.place, command.json)
+else if (command.run === 'check') process.exitCode = checkConfig(command)
 else await runDaemon(command)

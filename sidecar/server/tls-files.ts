@@ -45,22 +45,12 @@ const MAX_FILES = 1000
 
 /** @throws SidecarError ALQ_TLS_MISSING, ALQ_TLS_FILE; `fields.parameter` names the parameter */
 export function readTlsFiles(places: TlsPlaces): TlsMaterial {
-  const parameters = [
-    ['tls.trust-anchor', places.trustAnchor],
-    ['tls.cert-file', places.certFile],
-    ['tls.key-file', places.keyFile],
-  ] as const
-  for (const [parameter, path] of parameters) {
+  for (const [parameter, path] of parametersOf(places)) {
     if (path === '') throw new SidecarError('ALQ_TLS_MISSING', { parameter })
   }
   const { ca, crl, authorities } = readAuthorities(places.trustAnchor)
   const { cert, leaf } = readCertificate(places.certFile)
-  const key = at('tls.key-file', places.keyFile, () => {
-    const text = readText(places.keyFile)
-    if (!leaf.checkPrivateKey(createPrivateKey(text)))
-      throw new Error(`it is not the key of the certificate in ${places.certFile}`)
-    return text
-  })
+  const key = readKey(places.keyFile, { leaf, certFile: places.certFile })
   return {
     ca,
     crl,
@@ -70,6 +60,51 @@ export function readTlsFiles(places: TlsPlaces): TlsMaterial {
     ends: endings(places, leaf, authorities),
     keyExposed: (statSync(places.keyFile).mode & 0o007) !== 0,
   }
+}
+
+type TlsFault = SidecarError<'ALQ_TLS_MISSING' | 'ALQ_TLS_FILE'>
+
+/** All that keeps these from being used, where {@link readTlsFiles} stops at the first; each file is read by itself. */
+export function tlsFaults(places: TlsPlaces, wallMs: number): TlsFault[] {
+  const faults: TlsFault[] = []
+  const attempt = <T>(parameter: string, path: string, read: () => T): T | undefined => {
+    try {
+      if (path === '') throw new SidecarError('ALQ_TLS_MISSING', { parameter })
+      return read()
+    } catch (error) {
+      faults.push(error as TlsFault)
+      return undefined
+    }
+  }
+  const { trustAnchor, certFile, keyFile } = places
+  attempt('tls.trust-anchor', trustAnchor, () => readAuthorities(trustAnchor))
+  const leaf = attempt('tls.cert-file', certFile, () => {
+    const { leaf } = readCertificate(certFile)
+    return at('tls.cert-file', certFile, () => {
+      if (Date.parse(leaf.validFrom) > wallMs) throw new Error(`it is valid from ${leaf.validFrom} on only`)
+      return leaf
+    })
+  })
+  attempt('tls.key-file', keyFile, () => readKey(keyFile, leaf && { leaf, certFile }))
+  return faults
+}
+
+function parametersOf(places: TlsPlaces): [parameter: string, path: string][] {
+  return [
+    ['tls.trust-anchor', places.trustAnchor],
+    ['tls.cert-file', places.certFile],
+    ['tls.key-file', places.keyFile],
+  ]
+}
+
+function readKey(path: string, of: { leaf: X509Certificate; certFile: string } | undefined): string {
+  return at('tls.key-file', path, () => {
+    const text = readText(path)
+    const key = createPrivateKey(text)
+    if (of !== undefined && !of.leaf.checkPrivateKey(key))
+      throw new Error(`it is not the key of the certificate in ${of.certFile}`)
+    return text
+  })
 }
 
 function endings(

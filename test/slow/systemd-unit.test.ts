@@ -1,8 +1,9 @@
 // The unit as systemd runs it: ready, watched, confined, reloaded, restarted and stopped.
 import assert from 'node:assert/strict'
-import { chmodSync, chownSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, writeFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { BootedRoot, productFolder } from '../support/booted-root.ts'
+import { Authority } from '../support/certificates.ts'
 import { byClient, lease } from '../support/daemon.ts'
 import { HookCore } from '../support/hook-core.ts'
 import { Laboratory } from '../support/laboratory.ts'
@@ -23,6 +24,7 @@ const MOST_EXPOSED = 16
 let lab: Laboratory
 let host: BootedRoot
 let core: HookCore
+let feedGroup: number
 
 /** What a package does: the user, the feed's folder, the command, the unit. */
 const install = `
@@ -44,9 +46,9 @@ before(async () => {
   lab = await Laboratory.open()
   host = await BootedRoot.boot(lab, kea)
   await host.run(['sh', '-c', install, 'sh', lab.path('feed')])
-  const group = Number(await host.run(['id', '--group', 'kea-leasequery']))
+  feedGroup = Number(await host.run(['id', '--group', 'kea-leasequery']))
   // As tmpfiles.d makes it: sockets inherit the group.
-  chownSync(lab.path('feed'), 0, group)
+  chownSync(lab.path('feed'), 0, feedGroup)
   chmodSync(lab.path('feed'), 0o2750)
   core = new HookCore({
     family: 4,
@@ -134,6 +136,35 @@ test("it sees nothing of Kea's, and writes nowhere but to its state", { skip }, 
   // And as its user: Kea's configuration is kept by its own mode.
   const asUser = ['setpriv', '--reuid=kea-leasequery', '--regid=kea-leasequery', '--clear-groups', 'cat']
   assert.match(await host.run([...asUser, '/etc/kea/kea-dhcp4.conf'], [1]), /Permission denied/)
+})
+
+test('--check-config, run as the user of the service, tells what that may not read', { skip }, async () => {
+  using authority = new Authority()
+  const { certFile, keyFile } = authority.issue()
+  const place = (name: string, from: string) => {
+    copyFileSync(from, lab.path(name))
+    chmodSync(lab.path(name), name === 'key.pem' ? 0o600 : 0o644)
+    return lab.path(name)
+  }
+  const tls = {
+    'trust-anchor': place('ca.pem', authority.certFile),
+    'cert-file': place('cert.pem', certFile),
+    'key-file': place('key.pem', keyFile),
+  }
+  chmodSync(lab.folder, 0o755)
+  const parameters = { requesters: ['192.0.2.1'], advanced: { 'active-query-enabled': true }, tls }
+  const hooks = [{ library: 'libdhcp_lease_feed.so', parameters }]
+  writeFileSync(lab.path('check.conf'), JSON.stringify({ Dhcp4: { 'hooks-libraries': hooks } }), {
+    mode: 0o600,
+  })
+  // The configuration is root's: it comes by standard input.
+  const command = 'exec runuser -u kea-leasequery -- kea-leasequery --check-config - <"$1"'
+  const check = ['sh', '-c', command, 'sh', lab.path('check.conf')]
+  const ill = await host.run(check, [1])
+  assert.match(ill, /^-:1: error: tls\.key-file .*EACCES[\s\S]*one mistake found$/m)
+  chownSync(lab.path('key.pem'), 0, feedGroup)
+  chmodSync(lab.path('key.pem'), 0o640)
+  assert.match(await host.run(check), /DHCPv4: all is well: Active Leasequery is served over TLS/)
 })
 
 test('a reload reads the TLS files again, in the same process', { skip }, async () => {
