@@ -1,8 +1,9 @@
 // What a Bulk query asks of the store, answered in slices: a scan of the stored bindings, and in DHCPv4 the walk over all
 // configured addresses that goes before it.
-import type { Binding, LogicalSeconds } from '../binding.ts'
-import type { BulkFind, BulkSlice, Moment, ScanQuery } from '../session/session-io.ts'
-import type { BindingStore, BulkScan, BulkStore, Change, ChangeWindow } from '../store/store.ts'
+import { type Binding, BindingState, type LogicalSeconds } from '../binding.ts'
+import type { BulkFind, BulkSlice, Moment, Pen, ScanQuery } from '../session/session-io.ts'
+import type { BulkScan, BulkStore, Change, ChangeWindow } from '../store/store.ts'
+import type { BindingView } from '../store/view.ts'
 import {
   MAX_COMPANIONS,
   MAX_SLICE_OCTETS,
@@ -16,7 +17,9 @@ import { numberOf, type Ranges4, type Topology, within } from './topology.ts'
 /** A slice ends after this time in any case, but for what one binding's companions take. */
 const SLICE_MS = 0.5
 /** Finds after which clock and octets are looked at. */
-const STEP_FINDS = 16
+const STEP_FINDS = 32
+/** Of a client that holds more besides, each binding is looked at for what else it holds with those of its own. */
+const MOST_BESIDES = 16
 /** Records looked at after which the clock is looked at. */
 const STEP_VISITS = 1024
 
@@ -42,8 +45,13 @@ export function openBulk(
   // Of what has no record, all that is known is that it has not ended at the horizon or later.
   const walks = query.configured && (query.window === undefined || start === undefined || start < horizon)
   const ranges = walks ? topology.configured : NO_RANGES
-  const where = (data: Binding) => !walked(ranges, data) && query.where(data, present.moment)
-  const scan = store.openBulkScan(query.selector, { window, where })
+  const where =
+    ranges.length === 0
+      ? (data: Binding) => query.where(data, present.moment)
+      : (data: Binding) => !walked(ranges, data) && query.where(data, present.moment)
+  const { pen } = query
+  const take = pen && ((binding: BindingView) => reader.write(pen, binding, present.moment))
+  const scan = store.openBulkScan(query.selector, { window, where, take })
   if (scan === undefined) return undefined
   // Ends of former holders go before everything else. Present holders are told of as companions too, out of order, and
   // none of them may be followed by the end of its address's former holder: it would be taken for its own.
@@ -56,7 +64,7 @@ export function openBulk(
     }
   }
   const walk = new RangeWalk(store, ranges, query, window, horizon - 1, present)
-  const reader = new BulkReader(store, topology, scan, departures, walk)
+  const reader = new BulkReader(store, topology, scan, departures, walk, pen)
   return {
     next(settled) {
       present.moment = moment()
@@ -70,9 +78,10 @@ export function openBulk(
 }
 
 const NO_RANGES: Ranges4 = new Uint32Array()
+const NOBODY: readonly BindingView[] = []
 
 function walked(ranges: Ranges4, { address }: Pick<Binding, 'address'>): boolean {
-  return ranges.length > 0 && within(ranges, numberOf(address))
+  return within(ranges, numberOf(address))
 }
 
 /** One moment holds for all of a slice. */
@@ -92,8 +101,9 @@ class Budget {
 }
 
 class BulkReader {
-  readonly #store: BindingStore
+  readonly #store: BulkStore
   readonly #topology: Topology
+  readonly #pen: Pen | undefined
   readonly #scan: BulkScan
   /** Of which departures alone are taken; undefined = done, or none are wanted. */
   #departures: BulkScan | undefined
@@ -102,12 +112,14 @@ class BulkReader {
   readonly #large = new Set<string>()
 
   constructor(
-    store: BindingStore,
+    store: BulkStore,
     topology: Topology,
     scan: BulkScan,
     departures: BulkScan | undefined,
     walk: RangeWalk,
+    pen: Pen | undefined,
   ) {
+    this.#pen = pen
     this.#store = store
     this.#topology = topology
     this.#scan = scan
@@ -131,13 +143,32 @@ class BulkReader {
       } else if (!this.#walk.done) this.#walk.go(budget, finds)
       else done = this.#step(this.#scan, 'binding', budget, finds)
     } while (!done && !budget.spent)
+    if (this.#pen !== undefined && this.#pen.length > 0) finds.push(this.#pen.take())
     return { finds, done, overtaken: overtaken || this.#scan.overtaken }
+  }
+
+  /** Tells of a binding at once, if that can be; of a client that holds much it cannot. */
+  write(pen: Pen, binding: BindingView, moment: Moment): boolean {
+    const alone = this.#store.family === 4 || binding.state === BindingState.abandoned
+    const others = alone ? NOBODY : this.#store.besides(binding, MOST_BESIDES)
+    if (others === undefined) return false
+    if (others.length === 0) return pen.write(binding, NOBODY, moment)
+    const { linkOf } = this.#topology
+    const link = linkOf(binding.subnetId)
+    const companions = others.filter(
+      ({ state, subnetId }) => state === BindingState.active && linkOf(subnetId) === link,
+    )
+    if (!pen.write(binding, companions, moment)) return false
+    for (const companion of companions) if (pen.hasTold(companion)) this.#scan.settle(companion)
+    return true
   }
 
   /** @returns whether the scan is done */
   #step(scan: BulkScan, kind: Change['kind'], budget: Budget, finds: BulkFind[]): boolean {
+    const before = this.#pen?.length ?? 0
     const { changes, visited, done } = scan.next(STEP_FINDS, STEP_VISITS)
     budget.visits -= Math.max(1, visited)
+    if (this.#pen !== undefined) budget.octets -= this.#pen.length - before
     for (const change of changes) {
       if (change.kind !== kind) continue
       const find = this.#withCompanions(change)
@@ -164,7 +195,7 @@ function clientKey({ clientId }: Pick<Binding, 'clientId'>, link: string | numbe
 
 /** Each address of the ranges once, in order: its binding, or that there is none. */
 class RangeWalk {
-  readonly #store: BindingStore
+  readonly #store: BulkStore
   readonly #ranges: Ranges4
   readonly #query: ScanQuery
   readonly #window: ChangeWindow | undefined
@@ -176,7 +207,7 @@ class RangeWalk {
   #at: number
 
   constructor(
-    store: BindingStore,
+    store: BulkStore,
     ranges: Ranges4,
     query: ScanQuery,
     window: ChangeWindow | undefined,
@@ -199,11 +230,13 @@ class RangeWalk {
   /** Goes on for a step. */
   go(budget: Budget, finds: BulkFind[]): void {
     const { moment } = this.#present
-    const before = finds.length
-    for (let visits = 0; visits < STEP_VISITS && finds.length - before < STEP_FINDS && !this.done; visits++) {
+    const { pen } = this.#query
+    const written = pen?.length ?? 0
+    for (let visits = 0, found = 0; visits < STEP_VISITS && found < STEP_FINDS && !this.done; visits++) {
       budget.visits--
       const find = this.#look(moment)
-      if (find !== undefined) {
+      if (find !== undefined) found++
+      if (find !== undefined && find !== 'written') {
         budget.octets -= find.kind === 'available' ? MESSAGE_OVERHEAD : sizeOf(find)
         finds.push(find)
       }
@@ -214,9 +247,10 @@ class RangeWalk {
         this.#at = this.#ranges[this.#range] ?? 0
       }
     }
+    if (pen !== undefined) budget.octets -= pen.length - written
   }
 
-  #look(moment: Moment): BulkFind | undefined {
+  #look(moment: Moment): Exclude<BulkFind, { kind: 'written' }> | 'written' | undefined {
     const address = this.#address
     address[0] = this.#at >>> 24
     address[1] = this.#at >>> 16
@@ -226,6 +260,7 @@ class RangeWalk {
     if (known === undefined) return { kind: 'available', address: address.slice(), since: this.#since }
     if (this.#window !== undefined && !changedWithin(known, this.#window)) return undefined
     if (!this.#query.where(known, moment)) return undefined
+    if (this.#query.pen?.write(known, NOBODY, moment) === true) return 'written'
     return { kind: 'binding', binding: this.#store.get(address)!, companions: [] }
   }
 }

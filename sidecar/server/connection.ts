@@ -6,6 +6,7 @@ import { assertNever, codeOf, reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { secondsOf } from '../seconds.ts'
 import type { Action, Input, Moment } from '../session/session-io.ts'
+import { framesOf } from '../wire/framing.ts'
 import type { ConnectionHost, SessionLike } from './connection-host.ts'
 import { ConnectionScans } from './connection-scans.ts'
 import { joined } from './join.ts'
@@ -221,6 +222,11 @@ export class Connection {
         messages.push(action.message)
         continue
       }
+      if (action.type === 'send-frames') {
+        if (this.#oneRecordEach) for (const frame of framesOf(action.frames)) messages.push(frame)
+        else messages.push(action.frames)
+        continue
+      }
       this.#write(messages)
       messages = []
       if (this.#closing) return
@@ -229,7 +235,7 @@ export class Connection {
     this.#write(messages)
   }
 
-  #act(action: Exclude<Action, { type: 'send' }>): void {
+  #act(action: Exclude<Action, { type: 'send' | 'send-frames' }>): void {
     switch (action.type) {
       case 'open':
         this.#queryActive = true
@@ -338,10 +344,9 @@ export class Connection {
 
   #write(messages: readonly Uint8Array[]): void {
     if (messages.length === 0 || this.#closing || this.#gone) return
-    this.#messages += messages.length
-    this.#host.counters.sent(messages)
+    for (const message of messages) this.#messages += this.#host.counters.sent(message)
     this.#owesWritable = true
-    if (this.secure && this.#host.oneMessagePerRecord) {
+    if (this.#oneRecordEach) {
       for (const message of messages.slice(0, -1)) this.#put(message)
       this.#put(messages.at(-1)!, () => this.#onWritten())
     } else {
@@ -354,6 +359,11 @@ export class Connection {
         true,
       )
     }
+  }
+
+  /** A message may not share a TLS record with another. */
+  get #oneRecordEach(): boolean {
+    return this.secure && this.#host.oneMessagePerRecord
   }
 
   #put(octets: Uint8Array, written?: () => void): void {

@@ -3,6 +3,7 @@
 import type { Family } from '../binding.ts'
 import type { StatusName } from '../session/query.ts'
 import type { SessionNote } from '../session/session-io.ts'
+import { frameEnd } from '../wire/framing.ts'
 import { frameType4 } from '../wire/v4/codec.ts'
 import { MessageType4, messageTypeNames4 } from '../wire/v4/messages.ts'
 import { Status4, statusNames4 } from '../wire/v4/status.ts'
@@ -101,14 +102,20 @@ export class ServiceCounters {
     this.#refused[reason] += 1
   }
 
-  /** Messages, each a whole frame, are handed to a connection. */
-  sent(frames: readonly Uint8Array[]): void {
+  /**
+   * Messages are handed to a connection: whole frames, one behind the other.
+   * @returns how many
+   */
+  sent(frames: Uint8Array): number {
     const { typeOf } = wire[this.#family]
-    for (const frame of frames) {
-      const type = typeOf(frame)
+    let count = 0
+    for (let at = 0, end = 0; at < frames.length; at = end, count++) {
+      end = frameEnd(frames, at)
+      const type = typeOf(frames, at)
       this.#messages[type]! += 1
-      this.#octets[type]! += frame.length
+      this.#octets[type]! += end - at
     }
+    return count
   }
 
   note(note: SessionNote): void {

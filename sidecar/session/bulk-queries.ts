@@ -7,6 +7,8 @@ import {
   type LogicalSeconds,
   stateAt,
 } from '../binding.ts'
+import { Writer } from '../wire/writer.ts'
+import { BulkPen } from './bulk-pen.ts'
 import type { Dialect, ReplyContext } from './dialect.ts'
 import type { BulkQuery, Refusal } from './query.ts'
 import { isScoped, scopeOf } from './selection.ts'
@@ -22,7 +24,7 @@ import type {
 } from './session-io.ts'
 
 /** A Bulk query under way: what its messages are made from, and what came of it so far. */
-interface Run extends ReplyContext {
+export interface Run extends ReplyContext {
   readonly query: BulkQuery
   readonly scan: number
   readonly where: ScanQuery['where']
@@ -33,6 +35,7 @@ interface Run extends ReplyContext {
   told: Set<ChangeNumber>
   /** Second in which the shell began to look; undefined = not yet. */
   openedAt: LogicalSeconds | undefined
+  pen: BulkPen | undefined
   /** Addresses told as companions in the last slice. */
   settled: Uint8Array[]
   messages: number
@@ -44,6 +47,7 @@ interface Run extends ReplyContext {
 /** What the queries make the session do. */
 export interface BulkHost {
   send(message: Uint8Array, moment: Moment): void
+  sendFrames(frames: Uint8Array, moment: Moment): void
   act(action: Action): void
   note(note: SessionNote): void
   xidText(xid: number): string
@@ -59,6 +63,8 @@ export class BulkQueries {
   /** The scan whose slice is awaited. */
   #awaited: number | undefined
   #lastServed = 0
+  /** What is written in one slice, used again in the next: it has been sent by then. */
+  readonly #written = new Writer()
 
   constructor(dialect: Dialect, settings: SessionSettings, host: BulkHost) {
     this.#dialect = dialect
@@ -92,7 +98,7 @@ export class BulkQueries {
     const departures =
       window !== undefined && !query.single && (tells === 'changed' || (tells === 'addresses' && scoped))
     const scan = ++this.#newest
-    this.#runs.set(scan, {
+    const run: Run = {
       query,
       scan,
       where,
@@ -106,12 +112,14 @@ export class BulkQueries {
       needsHistory: window?.start !== undefined && tells !== 'bound',
       first: true,
       told: new Set(),
+      pen: undefined,
       openedAt: undefined,
       settled: [],
       messages: 0,
       bindings: 0,
       departed: departures && this.#dialect.family === 4 ? new Set() : undefined,
-    })
+    }
+    this.#runs.set(scan, run)
     this.#host.note({
       event: 'bulk-started',
       xid: this.#host.xidText(query.xid),
@@ -119,7 +127,14 @@ export class BulkQueries {
       since: window?.start,
       until: window?.end,
     })
-    this.#host.act({ type: 'scan-open', scan, query: { selector, window, configured, departures, where } })
+    // Which one it is is decided among all that were found.
+    if (!query.single) run.pen = new BulkPen(this.#dialect, run, this.#written)
+    const { pen } = run
+    this.#host.act({
+      type: 'scan-open',
+      scan,
+      query: { selector, window, configured, departures, where, pen },
+    })
   }
 
   onOpened(scan: number, horizon: number, moment: Moment): void {
@@ -146,8 +161,6 @@ export class BulkQueries {
     if (this.#awaited !== scan) throw new Error(`slice of scan ${scan} that was not asked for`)
     const run = this.#get(scan)
     this.#awaited = undefined
-    run.told.clear()
-    run.settled = []
     for (const find of run.query.single ? bestFirst(slice.finds, moment) : slice.finds) {
       this.#tell(run, find, moment)
       if (run.query.single && run.messages > 0) {
@@ -173,6 +186,8 @@ export class BulkQueries {
     if (run === undefined) return
     this.#awaited = run.scan
     this.#lastServed = run.scan
+    run.told.clear()
+    run.pen?.begin()
     this.#host.act({ type: 'scan-next', scan: run.scan, settled: run.settled })
     run.settled = []
   }
@@ -183,6 +198,12 @@ export class BulkQueries {
   }
 
   #tell(run: Run, find: BulkFind, moment: Moment): void {
+    if (find.kind === 'written') {
+      this.#host.sendFrames(find.frames, moment)
+      run.messages += find.messages
+      run.bindings += find.bindings
+      return
+    }
     if (find.kind === 'available') {
       this.#send(run, [this.#dialect.available!(run, find, baseTimeOf(run, moment))], 1, moment)
       return

@@ -1,4 +1,6 @@
 import type { BindingData, ChangeNumber, Family, LogicalSeconds } from '../binding.ts'
+import type { PackedBinding } from '../packed-binding.ts'
+import type { Writer } from '../wire/writer.ts'
 import type { Limits } from './limits.ts'
 import type { Asker, QueryForBindings, QueryKind, Refusal, Request, StatusName } from './query.ts'
 import type { ActiveChange, BulkFind, Moment, Rights, Service } from './session-io.ts'
@@ -56,6 +58,19 @@ export interface Dialect {
    * numbers of companions that need no message of their own after it go into `reply.told`.
    */
   change(reply: ReplyContext, change: ActiveChange, baseTime: LogicalSeconds, moment: Moment): Uint8Array[]
+  /**
+   * Writes the messages that tell a binding which {@link ReplyContext.shows} let through, the same as {@link change}:
+   * straight from where it lies, with what the client holds besides.
+   * @returns how many messages
+   */
+  write(
+    to: Writer,
+    reply: ReplyContext,
+    record: PackedBinding,
+    companions: readonly PackedBinding[],
+    baseTime: LogicalSeconds,
+    moment: Moment,
+  ): number
   /** DHCPv4 alone: the message about a configured address of which no binding is known. */
   available?(reply: ReplyContext, find: Available, baseTime: LogicalSeconds): Uint8Array
   /** The message that ends a Bulk query: after all of it, or with a status. */

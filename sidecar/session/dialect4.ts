@@ -1,20 +1,14 @@
 // DHCPv4 on a connection: RFC 7724 over RFC 6926 over RFC 4388.
-import {
-  type Binding,
-  type BindingData,
-  BindingState,
-  expiryOf,
-  INFINITE,
-  type LogicalSeconds,
-  Origin,
-  stateAt,
-} from '../binding.ts'
+import { type BindingData, BindingState, type LogicalSeconds } from '../binding.ts'
+import { PackedBinding } from '../packed-binding.ts'
 import type { RawOption } from '../wire/option-table.ts'
 import { decodeMessage4, encodeFrame4, withXid4 } from '../wire/v4/codec.ts'
 import { type Message4, MessageType4, Op } from '../wire/v4/messages.ts'
-import { Code4, DATA_SOURCE_REMOTE, type Options4, SubCode4, subOptions4 } from '../wire/v4/options.ts'
+import { Code4, type Options4, SubCode4, subOptions4 } from '../wire/v4/options.ts'
 import { Status4 } from '../wire/v4/status.ts'
 import { WireError } from '../wire/wire-error.ts'
+import { Writer } from '../wire/writer.ts'
+import { formerState, writeBinding4, writeTold4 } from './bindings4.ts'
 import { parseBulk4 } from './bulk4.ts'
 import type { Dialect, Outcome, ReplyContext } from './dialect.ts'
 import {
@@ -25,8 +19,7 @@ import {
   type Refusal,
   type Request,
 } from './query.ts'
-import { secondsLeft, secondsSince } from './relative-time.ts'
-import type { ActiveChange, Moment, Service } from './session-io.ts'
+import type { Service } from './session-io.ts'
 
 /**
  * What a query without option 55 gets. RFC 4388 section 6.2 would have "what a DHCPREQUEST would get", which says
@@ -43,33 +36,9 @@ const defaultRequested: ReadonlySet<number> = new Set([
   Code4.dataSource,
 ])
 
-/** Options whose value a reply states itself, so that a captured one of the client never stands in for it. */
-const neverCaptured: ReadonlySet<number> = new Set([
-  50, // requested-ip-address
-  51,
-  52,
-  53,
-  54,
-  55,
-  57,
-  58,
-  59,
-  61,
-  82,
-  90,
-  91,
-  92,
-  151,
-  152,
-  153,
-  154,
-  155,
-  156,
-  157,
-  221,
-])
-
-const MAX_CHADDR = 16
+/** What is told, one after the other. */
+const packed = new PackedBinding()
+const writer = new Writer(1024)
 
 export const dialect4: Dialect = {
   family: 4,
@@ -137,8 +106,23 @@ export const dialect4: Dialect = {
   },
 
   change(reply, change, baseTime, moment) {
-    const told = tell(reply, change, moment)
-    return told === undefined ? [] : [bindingFrame(reply, told, baseTime, moment)]
+    writer.reset()
+    if (change.kind === 'binding') {
+      if (!reply.shows(change.binding)) return []
+      writeBinding4(writer, reply, packed.pack(change.binding), baseTime, moment)
+      return [writer.take()]
+    }
+    const { departure, current } = change
+    // DHCPv4 speaks about addresses: where the requestor is shown the present holder, that message says it all.
+    if (!reply.shows(departure) || (current !== undefined && reply.shows(current))) return []
+    const { state, since } = formerState(departure, moment)
+    writeTold4(writer, reply, packed.pack(departure), state, since, baseTime, moment)
+    return [writer.take()]
+  },
+
+  write(to, reply, record, _companions, baseTime, moment) {
+    writeBinding4(to, reply, record, baseTime, moment)
+    return 1
   },
 
   available(reply, { address, since }, baseTime) {
@@ -259,120 +243,6 @@ function faultOf(message: Message4): string | undefined {
 /** server-identifier goes into the first reply of a query only (RFC 6926 section 7.3). */
 function firstReply(reply: ReplyContext): Options4 {
   return reply.first ? { serverIdentifier: reply.service.identity } : {}
-}
-
-// ---- bindings
-
-interface Told {
-  readonly data: BindingData
-  readonly state: BindingState
-  /** When it came into that state, seconds before the present. */
-  readonly inStateFor: number
-}
-
-function tell(reply: ReplyContext, change: ActiveChange, moment: Moment): Told | undefined {
-  if (change.kind === 'binding') {
-    const { binding } = change
-    return reply.shows(binding) ? toldNow(binding, moment) : undefined
-  }
-  const { departure, current } = change
-  // DHCPv4 speaks about addresses: where the requestor is shown the present holder, that message says it all.
-  if (!reply.shows(departure) || (current !== undefined && reply.shows(current))) return undefined
-  return departure.state === BindingState.active
-    ? { data: departure, state: BindingState.reset, inStateFor: moment.now - departure.changedAt }
-    : { data: departure, state: departure.state, inStateFor: moment.keaNow - departure.stateSince }
-}
-
-function toldNow(binding: Binding, moment: Moment): Told {
-  const state = stateAt(binding, moment.keaNow)
-  const since = state === binding.state ? binding.stateSince : expiryOf(binding)
-  return { data: binding, state, inStateFor: moment.keaNow - since }
-}
-
-function bindingFrame(reply: ReplyContext, told: Told, baseTime: LogicalSeconds, moment: Moment): Uint8Array {
-  const { data, state } = told
-  const active = state === BindingState.active
-  const header = {
-    op: Op.reply,
-    type: active ? MessageType4.leaseActive : MessageType4.leaseUnassigned,
-    xid: reply.query.xid,
-    ciaddr: data.address,
-    htype: data.hardwareType,
-    // Longer ones do not fit; hlen 0 then, as RFC 4390 section 2.1 has it for such hardware.
-    chaddr: data.hardwareAddress.length > MAX_CHADDR ? undefined : data.hardwareAddress,
-  }
-  const options = bindingOptions(reply, told, baseTime, moment)
-  const frame = encodeFrame4({ ...header, options })
-  if (frame.length - 2 <= reply.limits.maxReply) return frame
-  // A message must fit one TLS record: what the client and its relays sent is left out before what makes a binding.
-  const essential = {
-    ...options,
-    unknown: undefined,
-    clientIdentifier: undefined,
-    relayAgentInformation: undefined,
-  }
-  return encodeFrame4({ ...header, options: essential })
-}
-
-function bindingOptions(
-  reply: ReplyContext,
-  { data, state, inStateFor }: Told,
-  baseTime: LogicalSeconds,
-  moment: Moment,
-): Options4 {
-  const { rights } = reply
-  const wants = (code: number): boolean => reply.query.requested.has(code) && !rights.withhold.has(code)
-  const wantsRelayData =
-    wants(Code4.relayAgentInformation) ||
-    (rights.relayDataAlways && !rights.withhold.has(Code4.relayAgentInformation))
-  const active = state === BindingState.active
-  const expiry = expiryOf(data)
-  // RFC 6926 section 8.3: any state with a time-out; of those that are no lease only a decline's probation has one.
-  const timed =
-    active ||
-    (state === BindingState.abandoned && expiry > moment.keaNow && expiry < Number.POSITIVE_INFINITY)
-  const timers = active && data.validLifetime !== INFINITE ? reply.service.timers?.(data.subnetId) : undefined
-  // RFC 4388 section 6.4.2: not after they are past.
-  const timer = (code: number, seconds: number | undefined): number | undefined => {
-    const left = (seconds ?? 0) - (moment.keaNow - data.clientLastTransaction)
-    return wants(code) && seconds !== undefined && seconds > 0 && left > 0
-      ? secondsLeft(moment.keaNow + left, baseTime, moment)
-      : undefined
-  }
-  return {
-    ...firstReply(reply),
-    // RFC 7724 section 7.3: in each reply to an active query; RFC 6926 section 8.3: to a Bulk query if asked for.
-    baseTime: reply.query.wantsBaseTime ? baseTime : undefined,
-    leaseTime: wants(Code4.leaseTime) && timed ? secondsLeft(expiry, baseTime, moment) : undefined,
-    renewalTime: timer(Code4.renewalTime, timers?.renew),
-    rebindingTime: timer(Code4.rebindingTime, timers?.rebind),
-    clientLastTransactionTime:
-      wants(Code4.clientLastTransactionTime) && data.clientLastTransaction > 0
-        ? secondsSince(data.clientLastTransaction, baseTime, moment)
-        : undefined,
-    startTimeOfState: wants(Code4.startTimeOfState)
-      ? secondsSince(moment.keaNow - inStateFor, baseTime, moment)
-      : undefined,
-    dhcpState: wants(Code4.dhcpState) ? state : undefined,
-    dataSource: wants(Code4.dataSource) && data.origin === Origin.partner ? DATA_SOURCE_REMOTE : undefined,
-    clientIdentifier: wants(Code4.clientIdentifier) && data.clientId.length > 0 ? data.clientId : undefined,
-    relayAgentInformation: wantsRelayData && data.relay.length > 0 ? data.relay : undefined,
-    unknown: clientOptions(data, wants),
-  }
-}
-
-/** Requested options that the client sent; host name as Kea stores it where the client sent none. */
-function clientOptions(data: BindingData, wants: (code: number) => boolean): RawOption[] | undefined {
-  const found = safeSubOptions(data.options).filter(
-    (option) => wants(option.code) && !neverCaptured.has(option.code),
-  )
-  if (
-    wants(Code4.hostName) &&
-    data.hostname.length > 0 &&
-    !found.some((option) => option.code === Code4.hostName)
-  )
-    found.push({ code: Code4.hostName, data: data.hostname })
-  return found.length > 0 ? found : undefined
 }
 
 function relaySubOptions(data: BindingData, code: number): Uint8Array[] {

@@ -1,62 +1,21 @@
 // DHCPv6 on a connection: RFC 7653 over RFC 5460 over RFC 5007.
-import {
-  type BindingData,
-  BindingState,
-  expiryOf,
-  INFINITE,
-  type LogicalSeconds,
-  sameClient,
-  sameOctets,
-  stateAt,
-} from '../binding.ts'
+import { BindingState, type LogicalSeconds, sameClient, stateAt } from '../binding.ts'
+import { PackedBinding } from '../packed-binding.ts'
 import { toSeconds2000 } from '../wire/absolute-time.ts'
-import type { RawOption } from '../wire/option-table.ts'
+import { framesOf } from '../wire/framing.ts'
 import { decodeMessage6, encodeFrame6, withXid6 } from '../wire/v6/codec.ts'
 import { type Message6, MessageType6 } from '../wire/v6/messages.ts'
-import {
-  type ClientData6,
-  Code6,
-  type IaAddress,
-  type IaPrefix,
-  type Options6,
-  rawOptions6,
-} from '../wire/v6/options.ts'
+import { Code6, type Options6 } from '../wire/v6/options.ts'
 import { Status6 } from '../wire/v6/status.ts'
 import { WireError } from '../wire/wire-error.ts'
+import { Writer } from '../wire/writer.ts'
+import { sameDescription, writeGroup6 } from './bindings6.ts'
 import { parseBulk6 } from './bulk6.ts'
 import type { Dialect, ReplyContext } from './dialect.ts'
 import type { Asker, QueryKind, Refusal, Request } from './query.ts'
 import { parseActive6 } from './query6.ts'
-import { secondsLeft, secondsSince } from './relative-time.ts'
 import { relayOptions6 } from './relay6.ts'
 import type { Moment, Service } from './session-io.ts'
-
-/** Options whose value a reply states itself, so that a captured one of the client never stands in for it. */
-const neverCaptured: ReadonlySet<number> = new Set([
-  Code6.clientId,
-  Code6.serverId,
-  3, // IA_NA
-  4, // IA_TA
-  Code6.iaAddress,
-  Code6.requestedOptions,
-  Code6.relayMessage,
-  Code6.authentication,
-  Code6.status,
-  25, // IA_PD
-  Code6.iaPrefix,
-  Code6.leaseQuery,
-  Code6.clientData,
-  Code6.clientLastTransactionTime,
-  Code6.relayData,
-  Code6.clientLink,
-  Code6.virtualSubnet,
-  Code6.baseTime,
-  Code6.startTime,
-  Code6.endTime,
-])
-
-/** Kea's DUID of nobody, for a binding without a client: each CLIENT_DATA has a CLIENTID (RFC 5007 section 4.4.2). */
-const NO_CLIENT = new Uint8Array(3)
 
 export const dialect6: Dialect = {
   family: 6,
@@ -133,31 +92,32 @@ export const dialect6: Dialect = {
   },
 
   change(reply, change, baseTime, moment) {
-    // Where no base-time is sent, times count from the moment of sending.
-    const base = reply.query.wantsBaseTime ? baseTime : moment.now
+    const about = change.kind === 'binding' ? change.binding : change.departure
+    if (!reply.shows(about)) return []
+    if (change.kind === 'binding' && reply.told.has(about.changeNumber)) return []
+    while (packed.length <= change.companions.length) packed.push(new PackedBinding())
+    const companions = change.companions.map((companion, i) => packed[1 + i]!.pack(companion))
+    const record = packed[0]!.pack(about)
+    writer.reset()
     if (change.kind === 'binding') {
-      const { binding, companions } = change
-      if (!reply.shows(binding) || reply.told.has(binding.changeNumber)) return []
-      const live = stateAt(binding, moment.keaNow) === BindingState.active
-      // A declined address belongs to nobody, and all of nobody's addresses are no group.
-      const grouped = binding.state === BindingState.abandoned ? [] : liveOnes(companions, reply, moment)
-      // Told in full, relay data and options included, so that its own change needs no message of its own.
-      for (const companion of grouped)
-        if (sameDescription(reply, companion, binding)) reply.told.add(companion.changeNumber)
-      return groupFrames(reply, binding, live, grouped, base, moment)
+      writeClient(writer, reply, record, companions, baseTime, moment)
+    } else {
+      const { departure, current } = change
+      // The client still has it, and this requestor is shown that: nothing has ended for it.
+      if (
+        current !== undefined &&
+        current.prefixLength === departure.prefixLength &&
+        sameClient(current, departure) &&
+        reply.shows(current)
+      )
+        return []
+      const base = baseOf(reply, baseTime, moment)
+      writeGroup6(writer, reply, record, false, liveOnes(companions, reply, moment), base, moment)
     }
-    const { departure, current, companions } = change
-    if (!reply.shows(departure)) return []
-    // The client still has it, and this requestor is shown that: nothing has ended for it.
-    if (
-      current !== undefined &&
-      current.prefixLength === departure.prefixLength &&
-      sameClient(current, departure) &&
-      reply.shows(current)
-    )
-      return []
-    return groupFrames(reply, departure, false, liveOnes(companions, reply, moment), base, moment)
+    return framesOf(writer.take())
   },
+
+  write: writeClient,
 
   bulkEnd(reply, failure, baseTime) {
     const { xid, wantsBaseTime } = reply.query
@@ -237,135 +197,41 @@ function dataFrame(reply: ReplyContext, options: Options6): Uint8Array {
 
 // ---- bindings
 
+/** What is told at a time, one client's; one after the other. */
+const packed = [new PackedBinding()]
+const writer = new Writer(1024)
+
+/** A binding with what its client holds besides. */
+function writeClient(
+  to: Writer,
+  reply: ReplyContext,
+  record: PackedBinding,
+  companions: readonly PackedBinding[],
+  baseTime: LogicalSeconds,
+  moment: Moment,
+): number {
+  const live = stateAt(record, moment.keaNow) === BindingState.active
+  // A declined address belongs to nobody, and all of nobody's addresses are no group.
+  const grouped = record.state === BindingState.abandoned ? [] : liveOnes(companions, reply, moment)
+  // Told in full, relay data and options included, so that its own change needs no message of its own.
+  for (const companion of grouped)
+    if (sameDescription(reply, companion, record)) reply.told.add(companion.changeNumber)
+  return writeGroup6(to, reply, record, live, grouped, baseOf(reply, baseTime, moment), moment)
+}
+
+/** Where no base-time is sent, times count from the moment of sending. */
+function baseOf(reply: ReplyContext, baseTime: LogicalSeconds, moment: Moment): LogicalSeconds {
+  return reply.query.wantsBaseTime ? baseTime : moment.now
+}
+
 /** Companions that are the client's now, and that this requestor may see. */
-function liveOnes<B extends BindingData>(companions: readonly B[], reply: ReplyContext, moment: Moment): B[] {
+function liveOnes(
+  companions: readonly PackedBinding[],
+  reply: ReplyContext,
+  moment: Moment,
+): readonly PackedBinding[] {
+  if (companions.length === 0) return companions
   return companions.filter(
     (companion) => stateAt(companion, moment.keaNow) === BindingState.active && reply.inScope(companion),
   )
-}
-
-/** An OPTION_IAPREFIX with its header, the larger of the two. */
-const MEMBER_OCTETS = 4 + 25
-/** Message header and everything in it that does not grow with the binding's data, generously. */
-const FIXED_OCTETS = 256
-
-/**
- * One client on one link, in as many messages as it takes to keep each below the limit (RFC 5007 section 4.1.2.2): the
- * changed binding first, ended or not, then those that the client holds besides.
- */
-function groupFrames(
-  reply: ReplyContext,
-  changed: BindingData,
-  live: boolean,
-  companions: readonly BindingData[],
-  baseTime: LogicalSeconds,
-  moment: Moment,
-): Uint8Array[] {
-  const members = [member(changed, live, baseTime, moment)]
-  for (const companion of companions) members.push(member(companion, true, baseTime, moment))
-  // When the server last heard from the client on this link, by any of its bindings (RFC 5007 section 4.1.2.3).
-  const contact = companions.reduce(
-    (newest, companion) => Math.max(newest, companion.clientLastTransaction),
-    changed.clientLastTransaction,
-  )
-  const free = reply.limits.maxReply - FIXED_OCTETS - changed.clientId.length - reply.query.requestorId.length
-  let described = describe(reply, changed)
-  let room = Math.floor((free - octetsOf(described)) / MEMBER_OCTETS)
-  if (room < 1) {
-    // What the client and its relays sent is left out before what makes a binding.
-    described = {}
-    room = Math.max(1, Math.floor(free / MEMBER_OCTETS))
-  }
-  const frames: Uint8Array[] = []
-  for (let from = 0; from < members.length; from += room) {
-    const part = members.slice(from, from + room)
-    const clientData: ClientData6 = {
-      clientId: changed.clientId.length > 0 ? changed.clientId : NO_CLIENT,
-      clientLastTransactionTime: secondsSince(contact, baseTime, moment),
-      iaAddresses: part.filter((one) => 'address' in one),
-      iaPrefixes: part.filter((one) => 'prefix' in one),
-      ...described,
-    }
-    const options: Options6 = {
-      baseTime: reply.query.wantsBaseTime ? toSeconds2000(baseTime) : undefined,
-      clientData,
-    }
-    frames.push(frames.length === 0 ? replyFrame(reply, options) : dataFrame(reply, options))
-  }
-  return frames
-}
-
-/** An address or prefix; both lifetimes 0 when it is no longer bound. */
-function member(
-  data: BindingData,
-  live: boolean,
-  baseTime: LogicalSeconds,
-  moment: Moment,
-): IaAddress | IaPrefix {
-  const lifetimes = {
-    preferredLifetime: live ? secondsLeft(preferredUntil(data), baseTime, moment) : 0,
-    validLifetime: live ? secondsLeft(expiryOf(data), baseTime, moment) : 0,
-    options: [],
-  }
-  return data.prefixLength === 0
-    ? { address: data.address, ...lifetimes }
-    : { prefix: data.address, prefixLength: data.prefixLength, ...lifetimes }
-}
-
-function preferredUntil(data: BindingData): number {
-  return data.preferredLifetime === INFINITE
-    ? Number.POSITIVE_INFINITY
-    : data.clientLastTransaction + data.preferredLifetime
-}
-
-/** Relay data and captured options, as asked for and permitted (RFC 5007 sections 4.1.2.4 and 4.4.2). */
-function describe(reply: ReplyContext, data: BindingData): ClientData6 {
-  const wants = (code: number): boolean => reply.query.requested.has(code) && !reply.rights.withhold.has(code)
-  const options = safeOptions(data.options).filter(
-    (option) => wants(option.code) && !neverCaptured.has(option.code),
-  )
-  return {
-    // peer-address(16), then the relay message.
-    relayData:
-      tellsRelayData(reply) && data.relay.length > 16 && !relayHolds(data, reply.rights.withhold)
-        ? { peerAddress: data.relay.subarray(0, 16), message: data.relay.subarray(16) }
-        : undefined,
-    unknown: options.length > 0 ? options : undefined,
-  }
-}
-
-/** A relay's own options go with its message, which is told as it came or not at all. */
-function relayHolds(data: BindingData, withheld: ReadonlySet<number>): boolean {
-  for (const code of withheld) if (relayOptions6(data, code).length > 0) return true
-  return false
-}
-
-function tellsRelayData({ query, rights }: ReplyContext): boolean {
-  const asked = rights.relayDataAlways || query.requested.has(Code6.relayData)
-  return asked && !rights.withhold.has(Code6.relayData)
-}
-
-/** Whether relay data and options, as far as they are sent, would be the same for both. */
-function sameDescription(reply: ReplyContext, a: BindingData, b: BindingData): boolean {
-  if (tellsRelayData(reply) && !sameOctets(a.relay, b.relay)) return false
-  for (const code of reply.query.requested) {
-    if (code === Code6.baseTime || code === Code6.relayData) continue
-    if (!sameOctets(a.options, b.options)) return false
-  }
-  return true
-}
-
-function octetsOf(described: ClientData6): number {
-  const relay = described.relayData === undefined ? 0 : 4 + 16 + described.relayData.message.length
-  return (described.unknown ?? []).reduce((sum, option) => sum + 4 + option.data.length, relay)
-}
-
-/** A client sent these; what cannot be taken apart counts as absent. */
-function safeOptions(value: Uint8Array): RawOption[] {
-  try {
-    return rawOptions6(value, 'captured options')
-  } catch (error) {
-    if (error instanceof WireError) return []
-    throw error
-  }
 }

@@ -17,7 +17,7 @@ export function scopeOf(dialect: Dialect, scope: Scope): (data: BindingData) => 
   }
   if (scope.relayIds.length > 0) tests.push(oneOf(scope.relayIds, (data) => dialect.relayIds(data)))
   if (scope.remoteIds.length > 0) tests.push(oneOf(scope.remoteIds, (data) => dialect.remoteIds(data)))
-  return (data) => tests.every((test) => test(data))
+  return tests.length === 0 ? () => true : (data) => tests.every((test) => test(data))
 }
 
 function oneOf(allowed: readonly Uint8Array[], valuesOf: (data: BindingData) => Uint8Array[]) {

@@ -1,5 +1,6 @@
 // What goes into a session and what comes out: the whole agreement between session/ and the shell around it.
 import type { Binding, BindingData, ChangeNumber, LogicalSeconds, Scope, UnixSeconds } from '../binding.ts'
+import type { PackedBinding } from '../packed-binding.ts'
 import type { Limits } from './limits.ts'
 import type { Selector, TimeWindow } from './query.ts'
 
@@ -66,6 +67,27 @@ export interface ScanQuery {
   readonly departures: boolean
   /** Asked of each candidate, binding or departure; `data` is only good during the call. */
   readonly where: (data: Binding, moment: Moment) => boolean
+  /** Where finds may be told of without being handed over. */
+  readonly pen: Pen | undefined
+}
+
+/**
+ * Writes messages about bindings where they lie, while the shell looks for them: a find each would cost more than all the
+ * rest. What was written becomes one find of the slice.
+ */
+export interface Pen {
+  /** Octets that wait to be taken. */
+  readonly length: number
+  /**
+   * Tells of a binding that {@link ScanQuery.where} has let through.
+   * @param companions see {@link ActiveChange}
+   * @returns false: it is to be handed over as a find
+   */
+  write(record: PackedBinding, companions: readonly PackedBinding[], moment: Moment): boolean
+  /** Whether a binding was told of in this slice as the companion of another, and needs no message of its own. */
+  hasTold(record: PackedBinding): boolean
+  /** What was written since the last call. */
+  take(): Extract<BulkFind, { kind: 'written' }>
 }
 
 /** What a scan has come upon. */
@@ -73,6 +95,14 @@ export type BulkFind =
   | ActiveChange
   /** A configured address of which no binding is known; nothing has happened to it since that second at least. */
   | { readonly kind: 'available'; readonly address: Uint8Array; readonly since: LogicalSeconds }
+  /** What the query's pen has written. */
+  | {
+      readonly kind: 'written'
+      /** Whole frames, one behind the other; good until the next slice is asked for. */
+      readonly frames: Uint8Array
+      readonly messages: number
+      readonly bindings: number
+    }
 
 /** The answer to a `scan-next`, read and handed over without anything being stored in between. */
 export interface BulkSlice {
@@ -143,6 +173,11 @@ export type InputType = Input['type']
 export type Action =
   /** One whole frame: size prefix and message. Never joined with others in one TLS record in DHCPv4. */
   | { readonly type: 'send'; readonly message: Uint8Array }
+  /**
+   * As so many times `send`: whole frames, one behind the other, that are good until the session is told `writable` or the
+   * connection is over.
+   */
+  | { readonly type: 'send-frames'; readonly frames: Uint8Array }
   /** Look up where a query begins; answer with `opened`. */
   | { readonly type: 'open'; readonly since: LogicalSeconds | undefined }
   /** Read changes after a number; answer with `batch`, when this connection's turn has come. */

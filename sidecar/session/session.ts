@@ -63,6 +63,7 @@ export class Session {
     this.#host = {
       blocked: () => this.#blockedSince !== undefined,
       send: (message, moment) => this.#send(message, moment),
+      sendFrames: (frames, moment) => this.#sendFrames(frames, moment),
       act: (action) => this.#actions.push(action),
       note: (note) => this.#note(note),
       xidText: (xid) => this.#xidText(xid),
@@ -467,6 +468,11 @@ export class Session {
   #send(message: Uint8Array, moment: Moment): void {
     this.#blockedSince ??= moment.mono
     this.#actions.push({ type: 'send', message })
+  }
+
+  #sendFrames(frames: Uint8Array, moment: Moment): void {
+    this.#blockedSince ??= moment.mono
+    this.#actions.push({ type: 'send-frames', frames })
   }
 
   #note(note: SessionNote): void {

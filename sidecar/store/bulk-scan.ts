@@ -98,6 +98,8 @@ class Scan implements BulkScan {
   #settled: OrdinalSet | undefined
   readonly #view: BindingView
   readonly #close: () => void
+  /** All that comes on the way is what the selector looks for. */
+  #wayMatches = false
   #onWay = true
   #open = true
   #overtaken = false
@@ -136,6 +138,8 @@ class Scan implements BulkScan {
       } else if (parts === undefined) {
         this.#way = new OrdinalWay(table, byOrdinal, (ordinal) => this.#met.add(ordinal))
       } else {
+        // What is in the chain of a value has that value; of hardware addresses it does not say the type.
+        this.#wayMatches = selector.by !== 'hardware-address'
         this.#way = new ChainWay(
           parts,
           (ordinal) => this.#leftAhead(ordinal),
@@ -155,25 +159,26 @@ class Scan implements BulkScan {
     if (!this.#open) return { changes, visited: 0, done: true }
     this.#watchPruning()
     let visited = 0
-    while (this.#onWay && visited < visit && changes.length < limit) {
+    let given = 0
+    while (this.#onWay && visited < visit && given < limit) {
       visited += this.#way.go(visit - visited, (ordinal) => {
         // A departure shares no ordinal with a binding, and none is ever met twice.
-        if (this.#met.add(ordinal)) this.#give(ordinal, changes)
-        return changes.length < limit
+        if (this.#met.add(ordinal) && this.#give(ordinal, changes, this.#wayMatches)) given++
+        return given < limit
       })
       if (this.#way.done) this.#leaveWay()
     }
     if (!this.#onWay) {
-      for (; this.#pending.length > 0 && visited < visit && changes.length < limit; visited++) {
+      for (; this.#pending.length > 0 && visited < visit && given < limit; visited++) {
         const ordinal = this.#pending.shift()
-        if (this.#settled?.has(ordinal) !== true) this.#give(ordinal, changes)
+        if (this.#settled?.has(ordinal) !== true && this.#give(ordinal, changes, false)) given++
       }
     }
     return { changes, visited, done: !this.#onWay && this.#pending.length === 0 }
   }
 
-  settle(address: Uint8Array): void {
-    const ordinal = this.#scanned.table.find(address)
+  settle(which: Uint8Array | BindingView): void {
+    const ordinal = which instanceof BindingView ? which.ordinal : this.#scanned.table.find(which)
     if (ordinal === 0 || this.#met.add(ordinal) || this.#pending.length === 0) return
     this.#settled ??= new OrdinalSet()
     this.#settled.add(ordinal)
@@ -207,20 +212,24 @@ class Scan implements BulkScan {
       horizonFloor > start && (!(this.#way instanceof ChangeWay) || prunedThrough > this.#way.passed)
   }
 
-  #give(ordinal: number, changes: Change[]): void {
+  /**
+   * @param matches it is known to be what the selector looks for
+   * @returns whether it was found
+   */
+  #give(ordinal: number, changes: Change[], matches: boolean): boolean {
     const { table } = this.#scanned
-    const { window, where } = this.#options
+    const { window, where, take } = this.#options
     const departure = table.isDeparture(ordinal)
     if (departure ? this.#departures === false : this.#departures === 'only' || !table.isBinding(ordinal))
-      return
-    if (window !== undefined && !changedWithin(table, ordinal, window)) return
-    if (!this.#matches(ordinal)) return
-    if (where !== undefined) {
-      this.#view.ordinal = ordinal
-      if (!where(this.#view)) return
-    }
+      return false
+    if (window !== undefined && !changedWithin(table, ordinal, window)) return false
+    if (!matches && !this.#matches(ordinal)) return false
+    if (where !== undefined || take !== undefined) this.#view.ordinal = ordinal
+    if (where?.(this.#view) === false) return false
+    if (!departure && take?.(this.#view) === true) return true
     const record: Binding = table.read(ordinal)
     changes.push(departure ? { kind: 'departure', departure: record } : { kind: 'binding', binding: record })
+    return true
   }
 }
 

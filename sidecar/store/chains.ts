@@ -9,6 +9,8 @@ const MEMBER = { hash: 0, bucket: 1, next: 2, previous: 3 } as const
 /** In the place of the link within a bucket: this member is not the first of its ring. */
 const FOLLOWER = 0xffffffff
 
+const NOBODY: readonly number[] = []
+
 /** Somebody on his way along the chain of one value, told before a member leaves and after one has come. */
 export interface ChainWatcher {
   readonly hash: number
@@ -94,6 +96,23 @@ export class Chains {
   next(ordinal: number): number {
     const next = this.#members.get(ordinal, MEMBER.next)
     return this.#members.get(next, MEMBER.bucket) === FOLLOWER ? next : 0
+  }
+
+  /** The others of its chain from its first one on; undefined where there are more than `most`. */
+  others(ordinal: number, most: number): readonly number[] | undefined {
+    const members = this.#members
+    members.cover(ordinal)
+    const next = members.get(ordinal, MEMBER.next)
+    // In no chain, or alone in it.
+    if (next === 0 || next === ordinal) return NOBODY
+    const others: number[] = []
+    let first = 0
+    for (let at = next; at !== ordinal; at = members.get(at, MEMBER.next)) {
+      if (others.length === most) return undefined
+      if (members.get(at, MEMBER.bucket) !== FOLLOWER) first = others.length
+      others.push(at)
+    }
+    return first === 0 ? others : [...others.slice(first), ...others.slice(0, first)]
   }
 
   /** The one before a member; before the first comes the last. */

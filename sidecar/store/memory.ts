@@ -74,6 +74,7 @@ export class Memory {
   #round = 1
   #overdueFrom = 1
   #peeked: BindingView | undefined
+  readonly #besides: BindingView[] = []
 
   constructor(family: Family, options: MemoryOptions = {}) {
     this.family = family
@@ -96,7 +97,7 @@ export class Memory {
     return ordinal === 0 ? undefined : this.table.read(ordinal)
   }
 
-  peek(address: Uint8Array): Binding | undefined {
+  peek(address: Uint8Array): BindingView | undefined {
     this.#peeked ??= this.view()
     return this.seek(this.#peeked, address) ? this.#peeked : undefined
   }
@@ -167,6 +168,18 @@ export class Memory {
       if (this.table.state(at) === BindingState.active) held.push(this.table.read(at))
     }
     return held
+  }
+
+  /** See BulkStore.besides(). */
+  besides(binding: BindingView, most: number): readonly BindingView[] | undefined {
+    const others = this.chains.othersOfClient(binding.ordinal, most)
+    if (others === undefined || others.length === 0) return others as undefined | readonly []
+    while (this.#besides.length < others.length) this.#besides.push(this.view())
+    return others.map((ordinal, i) => {
+      const view = this.#besides[i]!
+      view.ordinal = ordinal
+      return view
+    })
   }
 
   get counts(): ReadonlyMap<BindingState, number> {

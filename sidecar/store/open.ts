@@ -243,8 +243,12 @@ export class Store implements BulkStore {
     return this.#memory.get(address)
   }
 
-  peek(address: Uint8Array): Binding | undefined {
+  peek(address: Uint8Array): BindingView | undefined {
     return this.#memory.peek(address)
+  }
+
+  besides(binding: BindingView, most: number): readonly BindingView[] | undefined {
+    return this.#memory.besides(binding, most)
   }
 
   put(data: BindingData, at: LogicalSeconds): ChangeNumber {

@@ -167,6 +167,11 @@ export class SelectorChains {
     return this.#byClient.next(ordinal)
   }
 
+  /** The other bindings of its client, see {@link Chains.others}. */
+  othersOfClient(ordinal: number, most: number): readonly number[] | undefined {
+    return this.#byClient.others(ordinal, most)
+  }
+
   /** Whether a stored binding has this relay-id, at any hop. */
   hasRelayId(ordinal: number, value: Uint8Array): boolean {
     return this.#hasSelector(ordinal, value, true)

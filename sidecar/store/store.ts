@@ -8,6 +8,7 @@ import type {
   LogicalSeconds,
   UnixSeconds,
 } from '../binding.ts'
+import type { BindingView } from './view.ts'
 
 /** How far the feed has been followed. Written in the same batch as the changes it covers. */
 export interface FeedPosition {
@@ -86,6 +87,11 @@ export interface BulkScanOptions {
    * {@link BindingStore.peek}: to be read, not kept.
    */
   readonly where?: ((data: Binding) => boolean) | undefined
+  /**
+   * Deals with a binding that was found, where it lies: true = it is not copied and does not come in a slice. For bindings
+   * only, not for departures.
+   */
+  readonly take?: ((data: BindingView) => boolean) | undefined
 }
 
 /** Scans open at a time: each may take a bit for each binding. */
@@ -112,10 +118,10 @@ export interface BulkScan {
   /** At most `limit` changes after at most `visit` records looked at, both at least 1. */
   next(limit: number, visit?: number): BulkSlice
   /**
-   * The binding of this address has been told along with another one (DHCPv6: one message a client and link), so the scan
+   * This binding has been told along with another one (DHCPv6: one message a client and link), so the scan
    * need not give it. What is not settled so is given, also where its client's group has been told before it joined it.
    */
-  settle(address: Uint8Array): void
+  settle(which: Uint8Array | BindingView): void
   /**
    * Pruning took ends that the window of this scan asks for before it came by them: in a window that began at or after
    * the horizon something is now missing.
@@ -196,4 +202,11 @@ export interface BulkStore extends BindingStore {
    * then scan `all` with `where` leaving out what lies in the ranges. Each address comes once, without sorting anything.
    */
   openBulkScan(selector: BulkSelector, options?: BulkScanOptions): BulkScan | undefined
+  /** As in {@link BindingStore.peek}. */
+  peek(address: Uint8Array): BindingView | undefined
+  /**
+   * Other bindings of the client, whatever their state, as {@link heldBy} orders them and where they lie: good until the next call.
+   * Undefined: there are more than `most`.
+   */
+  besides(binding: BindingView, most: number): readonly BindingView[] | undefined
 }

@@ -1,72 +1,65 @@
-import type { Binding, BindingState, ChangeNumber, LogicalSeconds, Origin, UnixSeconds } from '../binding.ts'
+import type { BindingState, Origin } from '../binding.ts'
+import { PackedBinding } from '../packed-binding.ts'
 import type { BindingTable } from './binding-table.ts'
+import { length16, OCTETS_HEADER } from './record-octets.ts'
 import { Word } from './record-words.ts'
 
 /**
  * A binding read where it lies, without copying: set {@link ordinal}, then read. Its octet fields are views of the
  * store's own memory, good only until the next change to the store: encode and forget, keep nothing, spread nothing.
  */
-export class BindingView implements Binding {
+export class BindingView extends PackedBinding {
   readonly #table: BindingTable
-  /** Which record is shown; 0 = none, and nothing may be read. */
-  ordinal = 0
+  #ordinal = 0
 
   constructor(table: BindingTable) {
+    super()
     this.#table = table
+    this.addressLength = table.addressLength
   }
 
-  get address(): Uint8Array {
-    return this.#table.address(this.ordinal)
+  /** Which record is shown; 0 = none, and nothing may be read. */
+  get ordinal(): number {
+    return this.#ordinal
   }
-  get prefixLength(): number {
-    return this.#table.prefixLength(this.ordinal)
-  }
-  get state(): BindingState {
-    return this.#table.state(this.ordinal)
-  }
-  get origin(): Origin {
-    return ((this.#table.rows.get(this.ordinal, Word.kind) >>> 8) & 0xff) as Origin
-  }
-  get subnetId(): number {
-    return this.#table.rows.get(this.ordinal, Word.subnetId)
-  }
-  get iaid(): number {
-    return this.#table.rows.get(this.ordinal, Word.iaid)
-  }
-  get hardwareType(): number {
-    return this.#table.flags(this.ordinal) & 0xffff
-  }
-  get validLifetime(): number {
-    return this.#table.rows.get(this.ordinal, Word.validLifetime)
-  }
-  get preferredLifetime(): number {
-    return this.#table.rows.get(this.ordinal, Word.preferredLifetime)
-  }
-  get clientLastTransaction(): UnixSeconds {
-    return this.#table.rows.get(this.ordinal, Word.clientLastTransaction)
-  }
-  get stateSince(): UnixSeconds {
-    return this.#table.rows.get(this.ordinal, Word.stateSince)
-  }
-  get hardwareAddress(): Uint8Array {
-    return this.#table.octets.field(this.ordinal, 0)
-  }
-  get clientId(): Uint8Array {
-    return this.#table.octets.field(this.ordinal, 1)
-  }
-  get hostname(): Uint8Array {
-    return this.#table.octets.field(this.ordinal, 2)
-  }
-  get relay(): Uint8Array {
-    return this.#table.octets.field(this.ordinal, 3)
-  }
-  get options(): Uint8Array {
-    return this.#table.octets.field(this.ordinal, 4)
-  }
-  get changedAt(): LogicalSeconds {
-    return this.#table.changedAt(this.ordinal)
-  }
-  get changeNumber(): ChangeNumber {
-    return this.#table.changeNumber(this.ordinal)
+
+  set ordinal(ordinal: number) {
+    this.#ordinal = ordinal
+    if (ordinal === 0) return
+    const { rows, slabs } = this.#table
+    const chunk = rows.chunk(ordinal)
+    const at = rows.offset(ordinal)
+    const kind = chunk[at + Word.kind]!
+    this.state = (kind & 0xff) as BindingState
+    this.origin = ((kind >>> 8) & 0xff) as Origin
+    this.prefixLength = (kind >>> 16) & 0xff
+    this.hardwareType = chunk[at + Word.flags]! & 0xffff
+    this.subnetId = chunk[at + Word.subnetId]!
+    this.iaid = chunk[at + Word.iaid]!
+    this.validLifetime = chunk[at + Word.validLifetime]!
+    this.preferredLifetime = chunk[at + Word.preferredLifetime]!
+    this.clientLastTransaction = chunk[at + Word.clientLastTransaction]!
+    this.stateSince = chunk[at + Word.stateSince]!
+    this.changedAt = chunk[at + Word.changedAt]!
+    this.numberHigh = chunk[at + Word.numberHigh]!
+    this.numberLow = chunk[at + Word.numberLow]!
+    this.words = chunk
+    this.wordsAt = at + Word.address
+    const reference = chunk[at + Word.octets]!
+    if (reference === 0) {
+      this.setOctets(this.octets, 0, 0, 0, 0, 0, 0)
+      return
+    }
+    const page = slabs.page(reference)
+    const header = slabs.offset(reference)
+    this.setOctets(
+      page,
+      header + OCTETS_HEADER,
+      length16(page, header),
+      length16(page, header + 2),
+      length16(page, header + 4),
+      length16(page, header + 6),
+      length16(page, header + 8),
+    )
   }
 }

@@ -70,3 +70,18 @@ export class Framer {
     return this.#buffer.subarray(from, from + size)
   }
 }
+
+/** The frames, size prefix included, of octets that are whole frames one behind the other; as views. */
+export function framesOf(octets: Uint8Array): Uint8Array[] {
+  const frames: Uint8Array[] = []
+  for (let at = 0, end = 0; at < octets.length; at = end) {
+    end = frameEnd(octets, at)
+    frames.push(octets.subarray(at, end))
+  }
+  return frames
+}
+
+/** Where the frame that begins at `start` ends. */
+export function frameEnd(octets: Uint8Array, start: number): number {
+  return start + 2 + ((octets[start]! << 8) | octets[start + 1]!)
+}

@@ -6,6 +6,9 @@ const SLAB_SIZE = 64 * 1024
 let slab = new Uint8Array(SLAB_SIZE)
 let slabUsed = 0
 
+/** Calls of typed arrays cost more than a loop over so many octets. */
+const LOOP = 128
+
 /**
  * A growing buffer with a write position. Lengths that are known only afterwards are patched in: `begin…` leaves room
  * and returns a mark, `end…` fills it in. What does not fit its length field is our own mistake: RangeError.
@@ -29,15 +32,19 @@ export class Writer {
 
   u16(value: number): void {
     this.#room(2)
-    this.#octets[this.#at++] = value >>> 8
-    this.#octets[this.#at++] = value
+    const at = this.#at
+    this.#octets[at] = value >>> 8
+    this.#octets[at + 1] = value
+    this.#at = at + 2
   }
 
   u24(value: number): void {
     this.#room(3)
-    this.#octets[this.#at++] = value >>> 16
-    this.#octets[this.#at++] = value >>> 8
-    this.#octets[this.#at++] = value
+    const at = this.#at
+    this.#octets[at] = value >>> 16
+    this.#octets[at + 1] = value >>> 8
+    this.#octets[at + 2] = value
+    this.#at = at + 3
   }
 
   u32(value: number): void {
@@ -56,6 +63,17 @@ export class Writer {
     this.#at += value.length
   }
 
+  /** The octets of `source` from `from` to `to`. */
+  copy(source: Uint8Array, from: number, to: number): void {
+    const length = to - from
+    this.#room(length)
+    const octets = this.#octets
+    const at = this.#at
+    if (length <= LOOP) for (let i = 0; i < length; i++) octets[at + i] = source[from + i]!
+    else octets.set(source.subarray(from, to), at)
+    this.#at = at + length
+  }
+
   /** `value` in a field of `size` octets, zero padded behind. */
   padded(value: Uint8Array, size: number): void {
     if (value.length > size) throw new RangeError(`${value.length} octets in a field of ${size}`)
@@ -69,12 +87,27 @@ export class Writer {
     this.#at += count
   }
 
+  /** Overwrites an octet that was written before. */
+  patch8(at: number, value: number): void {
+    if (at >= this.#at) throw new RangeError(`patch at ${at} of ${this.#at} octets`)
+    this.#octets[at] = value
+  }
+
   /** Overwrites four octets that were written before. */
   patch32(at: number, value: number): void {
     if (at + 4 > this.#at) throw new RangeError(`patch at ${at} of ${this.#at} octets`)
+    this.#octets[at] = value >>> 24
+    this.#octets[at + 1] = value >>> 16
+    this.#octets[at + 2] = value >>> 8
+    this.#octets[at + 3] = value
+  }
+
+  /** Goes back to `at` and copies there, then forward again. */
+  patch(at: number, source: Uint8Array, from: number, to: number): void {
+    if (at + to - from > this.#at) throw new RangeError(`patch at ${at} of ${this.#at} octets`)
     const end = this.#at
     this.#at = at
-    this.u32(value)
+    this.copy(source, from, to)
     this.#at = end
   }
 
@@ -118,11 +151,43 @@ export class Writer {
     }
   }
 
+  /** A whole DHCPv4 option that holds `size` octets, 1 or 4, of a number. */
+  option4(code: number, size: 1 | 4, value: number): void {
+    this.#room(6)
+    const octets = this.#octets
+    let at = this.#at
+    octets[at++] = code
+    octets[at++] = size
+    if (size === 4) {
+      octets[at++] = value >>> 24
+      octets[at++] = value >>> 16
+      octets[at++] = value >>> 8
+    }
+    octets[at++] = value
+    this.#at = at
+  }
+
   /** A DHCPv6 option: code(2) length(2). */
   beginOption6(code: number): number {
     this.u16(code)
     this.u16(0)
     return this.#at
+  }
+
+  /** A whole DHCPv6 option that holds a number of four octets. */
+  option6(code: number, value: number): void {
+    this.#room(8)
+    const octets = this.#octets
+    const at = this.#at
+    octets[at] = code >>> 8
+    octets[at + 1] = code
+    octets[at + 2] = 0
+    octets[at + 3] = 4
+    octets[at + 4] = value >>> 24
+    octets[at + 5] = value >>> 16
+    octets[at + 6] = value >>> 8
+    octets[at + 7] = value
+    this.#at = at + 8
   }
 
   endOption6(mark: number): void {
@@ -146,8 +211,19 @@ export class Writer {
     return copy
   }
 
+  /** What has been written from `from` on, as a view: good until the writer is {@link reset}. */
+  view(from = 0): Uint8Array {
+    return this.#octets.subarray(from, this.#at)
+  }
+
   reset(): void {
     this.#at = 0
+  }
+
+  /** Takes back what was written from `at` on. */
+  truncate(at: number): void {
+    if (at > this.#at) throw new RangeError(`truncated at ${at} of ${this.#at} octets`)
+    this.#at = at
   }
 
   #room(count: number): void {

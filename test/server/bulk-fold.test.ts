@@ -17,8 +17,9 @@ import { defaultLimits } from '../../sidecar/session/limits.ts'
 import { Session } from '../../sidecar/session/session.ts'
 import type { Action, Moment, Rights } from '../../sidecar/session/session-io.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
-import type { BulkStore } from '../../sidecar/store/store.ts'
+import type { BulkScan, BulkStore } from '../../sidecar/store/store.ts'
 import { formatAddress, parseAddress } from '../../sidecar/wire/address.ts'
+import { framesOf } from '../../sidecar/wire/framing.ts'
 import { allRights, identities } from '../session/driver.ts'
 import { relayOf } from '../store/support.ts'
 import { binding } from '../support/requestor-service.ts'
@@ -130,13 +131,16 @@ class Served {
     const actions = this.#session.handle(input, this.#moment)
     for (const action of actions) {
       if (action.type === 'send') this.received.push(action.message)
+      // A copy: the octets are good until the next slice is asked for.
+      else if (action.type === 'send-frames') this.received.push(...framesOf(action.frames.slice()))
       else if (action.type === 'close') this.closed = true
       else if (action.type === 'scan-close') {
         this.#scans.get(action.scan)?.close()
         this.#scans.delete(action.scan)
       } else if (action.type !== 'note' && action.type !== 'reading') this.#todo.push(action)
     }
-    if (actions.some(({ type }) => type === 'send') && !this.closed) this.tell({ type: 'writable' })
+    if (actions.some(({ type }) => type === 'send' || type === 'send-frames') && !this.closed)
+      this.tell({ type: 'writable' })
   }
 
   /** Answers one thing that was asked of the shell; slices are cut short, so that changes come in between. */
@@ -188,7 +192,7 @@ class Served {
             get overtaken() {
               return scan.overtaken
             },
-            settle: (address: Uint8Array) => scan.settle(address),
+            settle: (which: Parameters<BulkScan['settle']>[0]) => scan.settle(which),
             close: () => scan.close(),
             // A slice ends where so much was looked at.
             next: () => ({ ...scan.next(2), visited: 1_000_000 }),

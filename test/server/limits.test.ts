@@ -147,6 +147,7 @@ test('Bulk queries begun without end on one connection wait, and are begun all t
     window: undefined,
     configured: false,
     departures: false,
+    pen: undefined,
     where: () => true,
   } as const
   const began = performance.now()

@@ -13,6 +13,7 @@ import type {
   SessionNote,
   TlsPolicy,
 } from '../../sidecar/session/session-io.ts'
+import { framesOf } from '../../sidecar/wire/framing.ts'
 import { type Configured, ScanModel } from './bulk-model.ts'
 import { IndexModel } from './index-model.ts'
 
@@ -143,6 +144,10 @@ export class Driver {
       switch (action.type) {
         case 'send':
           this.sent.push({ octets: action.message, moment })
+          this.#owesWritable = true
+          break
+        case 'send-frames':
+          for (const frame of framesOf(action.frames.slice())) this.sent.push({ octets: frame, moment })
           this.#owesWritable = true
           break
         case 'open':

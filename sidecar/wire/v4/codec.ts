@@ -91,55 +91,83 @@ function answerable<T>(as: Answerable, read: () => T): T {
   }
 }
 
-/** Place of the xid in a frame: behind the size, op, htype, hlen and hops. */
-const XID_AT = 2 + 4
-
-/** Place of option 53's value in a frame of {@link encodeFrame4}, which puts that option first: behind its code and length. */
-const TYPE_AT = 2 + 236 + 4 + 2
-
-/** The message type of a frame of {@link encodeFrame4}. */
-export function frameType4(frame: Uint8Array): number {
-  return frame[TYPE_AT]!
-}
+/** Where fields stand in a frame: behind the size, as in RFC 2131 section 2. */
+export const Place4 = {
+  op: 2,
+  htype: 3,
+  hlen: 4,
+  xid: 6,
+  ciaddr: 14,
+  yiaddr: 18,
+  siaddr: 22,
+  giaddr: 26,
+  chaddr: 30,
+} as const
+/** Octets of the hardware address in the header. */
+export const CHADDR_OCTETS = 16
 
 /** A copy of a frame with another xid. */
 export function withXid4(frame: Uint8Array, xid: number): Uint8Array {
   writer.reset()
   writer.octets(frame)
-  writer.patch32(XID_AT, xid)
+  writer.patch32(Place4.xid, xid)
   return writer.take()
 }
 
 const writer = new Writer(1024)
 
-/** The whole frame, size prefix included. Throws a RangeError where it would exceed 65535 octets. */
-export function encodeFrame4(message: Message4): Uint8Array {
+/** Size, a header in which all is zero, and the message type: what every frame begins with. */
+const blank = blankFrame()
+const TYPE_AT = blank.length - 1
+
+/** The message type of a frame made here, which begins at `start`. */
+export function frameType4(octets: Uint8Array, start = 0): number {
+  return octets[start + TYPE_AT]!
+}
+
+function blankFrame(): Uint8Array {
   writer.reset()
-  const mark = writer.beginSize()
-  const chaddr = message.chaddr ?? NO_HARDWARE_ADDRESS
-  writer.u8(message.op)
-  writer.u8(message.htype ?? 0)
-  writer.u8(message.hlen ?? chaddr.length)
-  writer.u8(0) // hops
-  writer.u32(message.xid)
-  writer.u32(0) // secs, flags
-  writeAddress(message.ciaddr)
-  writeAddress(message.yiaddr)
-  writeAddress(message.siaddr)
-  writeAddress(message.giaddr)
-  writer.padded(chaddr, 16)
-  writer.zeros(64 + 128) // sname, file
+  writer.zeros(2 + 44 + 64 + 128) // size, fields, sname, file
   writer.u32(COOKIE)
   const type = writer.beginOption4(Code4.messageType)
-  writer.u8(message.type)
+  writer.u8(0)
   writer.endOption4(type)
-  options4.encode(writer, message.options)
-  writer.u8(END)
-  writer.endSize(mark)
   return writer.take()
 }
 
-function writeAddress(address: Uint8Array | undefined): void {
-  if (address === undefined) writer.u32(0)
-  else writer.padded(address, 4)
+/** Begins a frame, in which the header's other fields are zero: to be patched at {@link Place4}. Returns where it begins. */
+export function beginFrame4(to: Writer, op: number, type: number, xid: number): number {
+  const start = to.length
+  to.octets(blank)
+  to.patch8(start + Place4.op, op)
+  to.patch32(start + Place4.xid, xid)
+  to.patch8(start + TYPE_AT, type)
+  return start
+}
+
+/** Ends the frame that began at `start`. Throws a RangeError where it would exceed 65535 octets. */
+export function endFrame4(to: Writer, start: number): void {
+  to.u8(END)
+  to.endSize(start + 2)
+}
+
+/** The whole frame, size prefix included. Throws a RangeError where it would exceed 65535 octets. */
+export function encodeFrame4(message: Message4): Uint8Array {
+  writer.reset()
+  const chaddr = message.chaddr ?? NO_HARDWARE_ADDRESS
+  const start = beginFrame4(writer, message.op, message.type, message.xid)
+  writer.patch8(Place4.htype, message.htype ?? 0)
+  writer.patch8(Place4.hlen, message.hlen ?? chaddr.length)
+  for (const field of ['ciaddr', 'yiaddr', 'siaddr', 'giaddr'] as const) patchField(field, message[field], 4)
+  patchField('chaddr', chaddr, CHADDR_OCTETS)
+  options4.encode(writer, message.options)
+  endFrame4(writer, start)
+  return writer.take()
+}
+
+/** Zero padded behind; absent = zero. */
+function patchField(field: keyof typeof Place4, value: Uint8Array | undefined, size: number): void {
+  if (value === undefined) return
+  if (value.length > size) throw new RangeError(`${value.length} octets in a field of ${size}`)
+  writer.patch(Place4[field], value, 0, value.length)
 }

@@ -27,9 +27,9 @@ export function decodeMessage6(octets: Uint8Array): Message6 {
 /** Place of the msg-type, which the transaction-id follows, in a frame. */
 const TYPE_AT = 2
 
-/** The msg-type of a frame. */
-export function frameType6(frame: Uint8Array): number {
-  return frame[TYPE_AT]!
+/** The msg-type of a frame that begins at `start`. */
+export function frameType6(octets: Uint8Array, start = 0): number {
+  return octets[start + TYPE_AT]!
 }
 
 /** A copy of a frame with another transaction-id. */
@@ -42,13 +42,25 @@ export function withXid6(frame: Uint8Array, xid: number): Uint8Array {
 
 const writer = new Writer(1024)
 
+/** Begins a frame: what stands before the options. Returns where it begins. */
+export function beginFrame6(to: Writer, type: number, xid: number): number {
+  const start = to.length
+  to.beginSize()
+  to.u8(type)
+  to.u24(xid)
+  return start
+}
+
+/** Ends the frame that began at `start`. Throws a RangeError where it would exceed 65535 octets. */
+export function endFrame6(to: Writer, start: number): void {
+  to.endSize(start + 2)
+}
+
 /** The whole frame, size prefix included. Throws a RangeError where it would exceed 65535 octets. */
 export function encodeFrame6(message: Message6): Uint8Array {
   writer.reset()
-  const mark = writer.beginSize()
-  writer.u8(message.type)
-  writer.u24(message.xid)
+  const start = beginFrame6(writer, message.type, message.xid)
   options6.encode(writer, message.options)
-  writer.endSize(mark)
+  endFrame6(writer, start)
   return writer.take()
 }
