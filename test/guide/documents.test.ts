@@ -117,6 +117,36 @@ describe('the documents', () => {
     allKnown(/`(kea_leasequery_[a-z_]+)`/g, new Set(metrics.map(({ name }) => name)))
   })
 
+  it("tell the feed's limits as the hook has them", () => {
+    const limits: Readonly<Record<string, readonly [header: string, ...constants: string[]]>> = {
+      'connections to each socket': ['sockets.h', 'kMostConnections'],
+      subscriptions: ['sockets.h', 'kMostSubscriptions'],
+      'messages that wait for one subscriber': ['sockets.h', 'kPublishQueue'],
+      'events in a batch': ['batcher.h', 'kBatchEvents', 'kBatchOctets'],
+      'an event': ['ring.h', 'kMaxEntryOctets'],
+      'a request': ['sockets.h', 'kMostRequestOctets'],
+      'events in a replay': ['sync_server.h', 'kReplayEvents', 'kReplayOctets'],
+      'pages that wait, of all and of one follower': [
+        'pager.h',
+        'kMostWaitingPages',
+        'kMostWaitingPagesEach',
+      ],
+      'followers that are remembered': ['followers.h', 'kMostFollowers'],
+    }
+    const table = section(documents.proto, 'Limits').text
+    for (const [what, [header, ...constants]] of Object.entries(limits)) {
+      const cell = new RegExp(`^\\| ${what} \\| ([^|]*) \\|`, 'm').exec(table)?.[1]
+      assert.ok(cell, `no row for ${what}`)
+      const told = [...cell.matchAll(/(\d+)( KiB)?/g)].map(([, n, unit]) => Number(n) * (unit ? 1024 : 1))
+      const source = read(`kea-hook/src/core/${header}`)
+      const real = constants.map((name) => {
+        const value = new RegExp(`${name} = ([\\d *]+);`).exec(source)?.[1] ?? ''
+        return value.split('*').reduce((product, factor) => product * Number(factor), 1)
+      })
+      assert.deepEqual(told, real, what)
+    }
+  })
+
   it('name flags that there are', () => {
     const ours = [daemonFlags, ...Object.values(commandFlags)].flat().map(({ name }) => name)
     // Those of the npm scripts stand in what reads them.

@@ -31,6 +31,7 @@ with_fuzzers=$all
 with_browser=$all
 [ -z "$all" ] || with_more=(databases agent prometheus systemd)
 laboratory_packages+=(tshark)
+[ -z "$all" ] || laboratory_packages+=(python3-zmq python3-protobuf protobuf-compiler)
 prepare_laboratory "$allow_missing"
 
 if [ -z "$only" ]; then
