@@ -157,8 +157,8 @@ describe('the documents', () => {
         .map((name) => read(join(folder, name))),
     )
     const ofScripts = sources.flatMap((source) => source.match(/--[a-z][a-z-]+/g) ?? [])
-    // A mistake that is quoted, and a flag of systemd-tmpfiles.
-    const others = ['--stat-dir', '--create']
+    // A mistake that is quoted, and flags of systemd's programs.
+    const others = ['--stat-dir', '--create', '--now']
     const known = new Set([...ours, ...ofScripts, ...others])
     for (const document of all) {
       // What a shell runs is run by a test.

@@ -97,6 +97,14 @@ export const scenes: Scenes = {
     await heard(around(daemon, core))
     taken.close()
   },
+  'There is no status page': async (heard) => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as { port: number }
+    await using daemon = await new Daemon([4]).start('--metrics', `127.0.0.1:${port}`)
+    await heard(around(daemon))
+    taken.close()
+  },
   'The parameters are refused': inStep((_, core) =>
     core.setService(
       service({ requesters: ['192.0.2.0/24'], advanced: { ...serving, 'max-requester-connections': 0 } }),
