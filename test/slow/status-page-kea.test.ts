@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ActiveRequestor } from '../../sidecar/requestor/active-requestor.ts'
+import { BulkRequestor } from '../../sidecar/requestor/bulk-requestor.ts'
 import { assertAccessible } from '../support/accessibility.ts'
 import { Browser, withoutBrowser } from '../support/browser.ts'
 import { Authority } from '../support/certificates.ts'
@@ -29,6 +30,7 @@ for (const root of keaRoots()) {
           { certificate: 'bng1.example.net' },
           { certificate: 'bng2.example.net' },
           { certificate: 'nac.example.net', queries: ['active'], subnets: [1] },
+          { certificate: 'access7.example.net', queries: ['bulk'] },
         ],
         tls: {
           'trust-anchor': authority.certFile,
@@ -42,10 +44,12 @@ for (const root of keaRoots()) {
       await sidecar.logged('feed.reconciled', { family })
       await sidecar.logged('listener.started', { family })
     }
-    const connect = async (name: string, family: Family) => {
+    const as = (name: string, family: Family) => {
       const { cert, key } = authority.issue({ names: `DNS:${name}`, purpose: 'clientAuth' })
-      const tls = { ca: authority.cert, cert, key }
-      const requestor = await ActiveRequestor.connect({ ...service.address(family), tls })
+      return { ...service.address(family), tls: { ca: authority.cert, cert, key } }
+    }
+    const connect = async (name: string, family: Family) => {
+      const requestor = await ActiveRequestor.connect(as(name, family))
       await requestor.until(({ type }) => type === 'accepted')
       const read = requestor.until(() => false).catch(() => {})
       return {
@@ -60,6 +64,8 @@ for (const root of keaRoots()) {
     await using _nac = await connect('nac.example.net', 4)
     await using _bng1v6 = await connect('bng1.example.net', 6)
 
+    const access7 = await BulkRequestor.connect(as('access7.example.net', 4))
+
     const load = { clients: 400, rate: 9, seconds, renewals: 4, releases: 1 } as const
     await Promise.all(
       service.families.map(async (family) => {
@@ -67,6 +73,8 @@ for (const root of keaRoots()) {
         await perfdhcp(service.lab, root, family, load)
       }),
     )
+    const ofSwitch = { by: 'relay-id', relayId: Uint8Array.of(1) } as const
+    assert.equal((await access7.fetch(ofSwitch)).status, 'Success')
     await using browser = await Browser.start()
     const { place } = await sidecar.logged('operations.started')
     const page = await browser.open(`http://${place}/`, wide)
@@ -84,10 +92,12 @@ for (const root of keaRoots()) {
     assert.ok(text.includes(`${service.kea(4).root.kea}.`), text)
     for (const name of ['bng1.example.net', 'bng2.example.net', 'nac.example.net'])
       assert.ok(text.includes(name), text)
+    assert.match(text, /access7\.example\.net\s.*\s+idle after Bulk/)
     assert.match(text, /1 subnet\s+requesters\[2\]/)
     assert.match(text, /Certificate\s+ends in 9\d d/)
     await assertAccessible(page, `Kea ${root.kea}`)
     assert.deepEqual(page.complaints, [])
+    access7.close()
     if (picture !== undefined && root.kea === '3.0') await page.screenshot(picture)
   })
 }
