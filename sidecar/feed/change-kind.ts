@@ -14,7 +14,8 @@ export const changeKinds = [
 ] as const
 export type ChangeKind = (typeof changeKinds)[number]
 
-const ofState: Readonly<Record<BindingState, ChangeKind>> = {
+/** Of a binding that has come into this state. */
+export const kindOfState: Readonly<Record<BindingState, ChangeKind>> = {
   [BindingState.active]: 'granted',
   [BindingState.released]: 'released',
   [BindingState.expired]: 'expired',
@@ -33,5 +34,5 @@ export function changeKind(next: BindingData, previous: BindingData | undefined)
     next.state === BindingState.active &&
     previous?.state === BindingState.active &&
     sameClient(next, previous)
-  return goesOn ? 'renewed' : ofState[next.state]
+  return goesOn ? 'renewed' : kindOfState[next.state]
 }

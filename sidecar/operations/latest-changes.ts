@@ -1,6 +1,7 @@
 // The newest changes as whoever watches may see them: which address, what became of it, when. Who the client is stays
 // out, as it does in the log.
 import { type Binding, BindingState, expiryOf, Origin, type UnixSeconds } from '../binding.ts'
+import { type ChangeKind, kindOfState } from '../feed/change-kind.ts'
 import { formatAddress } from '../wire/address.ts'
 
 /** Of each family. */
@@ -9,7 +10,7 @@ export const LATEST_CHANGES = 20
 export interface LatestChange {
   /** An address, or a delegated prefix with its length. */
   readonly address: string
-  readonly what: 'granted' | 'renewed' | 'released' | 'expired' | 'declined' | 'deleted' | 'free' | 'ended'
+  readonly what: ChangeKind
   readonly by: 'client' | 'reclamation' | 'operator' | 'partner' | 'unknown'
   readonly subnet: number
   /** Unix seconds on the clock of base-times. */
@@ -22,36 +23,27 @@ export interface LatestChange {
 
 /** What this change shows, and nothing that identifies a client. */
 export function shown(binding: Binding): LatestChange {
-  const { address, prefixLength, subnetId, changedAt, changeNumber } = binding
+  const {
+    address,
+    prefixLength,
+    state,
+    stateSince,
+    clientLastTransaction,
+    subnetId,
+    changedAt,
+    changeNumber,
+  } = binding
   const expiry = expiryOf(binding)
-  const isActive = binding.state === BindingState.active
+  const isActive = state === BindingState.active
   return {
     address: formatAddress(address) + (prefixLength === 0 ? '' : `/${prefixLength}`),
-    what: whatOf(binding),
+    // It has held the address for longer than since its last words.
+    what: isActive && stateSince < clientLastTransaction ? 'renewed' : kindOfState[state],
     by: originNames[binding.origin],
     subnet: subnetId,
     at: changedAt,
     until: isActive && Number.isFinite(expiry) ? expiry : null,
     number: changeNumber,
-  }
-}
-
-function whatOf({ state, stateSince, clientLastTransaction }: Binding): LatestChange['what'] {
-  switch (state) {
-    case BindingState.active:
-      return stateSince < clientLastTransaction ? 'renewed' : 'granted'
-    case BindingState.released:
-      return 'released'
-    case BindingState.expired:
-      return 'expired'
-    case BindingState.abandoned:
-      return 'declined'
-    case BindingState.reset:
-      return 'deleted'
-    case BindingState.available:
-      return 'free'
-    default:
-      return 'ended'
   }
 }
 

@@ -82,7 +82,10 @@ export function requestorCells(of) {
   const where = of.address.includes(':') ? `[${of.address}]:${of.port}` : `${of.address}:${of.port}`
   const named = of.certificate !== null
   return [
-    { value: named ? of.certificate : where, note: named ? where : `DHCPv${of.family}, without certificate` },
+    {
+      value: named ? namesOf(of.certificate) : where,
+      note: named ? where : `DHCPv${of.family}, without certificate`,
+    },
     { value: state, mood },
     { value: of.view, note: of.entry },
     {
@@ -94,3 +97,6 @@ export function requestorCells(of) {
     { value: duration(of.connectedSeconds), className: 'number' },
   ]
 }
+
+/** "DNS:bng1.example.net, IP Address:192.0.2.1" without what each name is. */
+const namesOf = (certificate) => certificate.replace(/(^|, )(?:DNS|IP Address):/g, '$1')

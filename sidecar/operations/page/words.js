@@ -67,7 +67,7 @@ export const feedStates = {
 }
 
 const phases = {
-  expecting: 'asks nothing yet',
+  expecting: 'idle',
   securing: 'TLS begins',
   refused: 'refused',
   bulk: 'Bulk',
@@ -77,13 +77,15 @@ const phases = {
   closed: 'closing',
 }
 
+const phaseMoods = { live: 'well', expecting: 'quiet' }
+
 /** What goes on with a requestor, and whether that is as it should be. */
 export function requestorState({ phase, blockedSeconds, queries }) {
   if (blockedSeconds !== null && blockedSeconds >= 3)
     return [`takes nothing for ${duration(blockedSeconds)}`, 'ill']
   if (phase === 'bulk') {
     const running = queries.map(({ by }) => by).filter((by) => by !== null)
-    return running.length === 0 ? ['idle after Bulk', 'quiet'] : [`Bulk by ${running.join(', ')}`, 'busy']
+    return [`Bulk by ${running.join(', ')}`, 'busy']
   }
-  return [phases[phase] ?? phase, phase === 'live' ? 'well' : 'busy']
+  return [phases[phase] ?? phase, phaseMoods[phase] ?? 'busy']
 }
