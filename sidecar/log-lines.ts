@@ -228,8 +228,8 @@ export const logLines = {
   feedSilent: line<{ seconds: number }>(
     'warn',
     'feed.silent',
-    'No heartbeat of the hook: Kea is down or the feed is cut. Requestors are served from the store.',
-    (f) => `nothing heard from Kea for ${f.seconds} s`,
+    'No heartbeat of the hook: Kea is down, its configuration no longer names the library, or the feed is cut. Requestors are served from the store.',
+    (f) => `nothing heard from Kea for ${f.seconds} s: it is down, or does not load libdhcp_lease_feed.so`,
   ),
   feedBack: line<{ seconds: number }>(
     'info',

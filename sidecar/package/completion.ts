@@ -1,5 +1,5 @@
 // What bash completes behind kea-leasequery and leasequery, from the tables that --help is printed from.
-import { daemonFlags } from '../daemon-flags.ts'
+import { daemonFlags, statusFlags } from '../daemon-flags.ts'
 import type { Flag } from '../flags.ts'
 import { commandFlags, commandNames } from '../requestor/arguments.ts'
 
@@ -14,9 +14,11 @@ const paths = (tables: readonly (readonly Flag[])[]) =>
 
 export const daemonCompletion = `# bash completion of kea-leasequery
 _kea_leasequery() {
+  local words='status ${words(daemonFlags)}'
+  if [ "\${COMP_WORDS[1]}" = status ] && ((COMP_CWORD > 1)); then words='${words(statusFlags)}'; fi
   case $3 in
     ${paths([daemonFlags])}) compopt -o default; COMPREPLY=() ;;
-    *) mapfile -t COMPREPLY < <(compgen -W '${words(daemonFlags)}' -- "$2") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$2") ;;
   esac
 }
 complete -F _kea_leasequery kea-leasequery

@@ -1,5 +1,5 @@
 // The manual pages, from the tables that --help is printed from.
-import { DEFAULT_STATE_DIR, daemonFlags, exitCodes } from '../daemon-flags.ts'
+import { DEFAULT_STATE_DIR, daemonFlags, exitCodes, statusExitCodes, statusFlags } from '../daemon-flags.ts'
 import { commandFlags, commandNames } from '../requestor/arguments.ts'
 import * as requestor from '../requestor/help.ts'
 import { manualParts } from './markdown.ts'
@@ -10,7 +10,7 @@ export const daemonPage: Page = {
   section: 8,
   brief: 'Active and Bulk Leasequery for ISC Kea',
   parts: [
-    ['SYNOPSIS', `${bold('kea-leasequery')} [FLAGS]`],
+    ['SYNOPSIS', `${bold('kea-leasequery')} [FLAGS]\n.br\n${bold('kea-leasequery status')} [FLAGS]`],
     [
       'DESCRIPTION',
       paragraphs(`Follows the lease feed of Kea's hook library libdhcp_lease_feed.so, keeps all bindings and the
@@ -43,6 +43,10 @@ ExecStart=/usr/bin/kea\\-leasequery \\-\\-require\\-tls
       ]),
     ],
     ['EXIT STATUS', codeTerms(exitCodes)],
+    [
+      'KEA-LEASEQUERY STATUS',
+      `${paragraphs('Says how the kea-leasequery that runs on this host is, as its status page has it.')}\n${flagTerms(statusFlags)}.PP\nExit status:\n${codeTerms(statusExitCodes)}`,
+    ],
     [
       'FILES',
       terms([

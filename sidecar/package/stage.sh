@@ -6,7 +6,7 @@ shopt -s extglob nullglob
 tree=$1
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$project"
-mkdir -p "$tree"/{bin,program/dist,program/proto,completions,manual,doc/requestor}
+mkdir -p "$tree"/{bin,program/dist,program/proto,completions,manual,share,doc/requestor}
 cp -r sidecar/package/debian "$tree/"
 cp sidecar/package/kea-leasequery.service "$tree/debian/"
 
@@ -16,6 +16,13 @@ rm -r "$tree/program/dist/sidecar/package"
 find "$tree/program/dist" -name '*.map' -delete
 cp package.json "$tree/program/"
 cp proto/lease_feed.proto "$tree/program/proto/"
+mkdir -p "$tree/program/sidecar/operations"
+cp -r sidecar/operations/page "$tree/program/sidecar/operations/"
+cp sidecar/operations/{alerts.yml,grafana-dashboard.json} "$tree/share/"
+[ -f "$tree/program/dist/sidecar/operations/notify-socket.node" ] || {
+  echo "stage: dist/sidecar/operations/notify-socket.node is missing: run npm run build" >&2
+  exit 1
+}
 # Debian's Node, not whatever PATH has.
 launcher() { printf '#!/bin/sh\nexec /usr/bin/node /usr/lib/kea-leasequery/dist/sidecar/%s "$@"\n' "$2" >"$tree/bin/$1"; }
 launcher kea-leasequery main.js
@@ -56,7 +63,7 @@ find "$modules" -type f \( -name '*.test.*js' -o -name 'test.js' -o -name 'bench
 find "$modules" -type d -empty -delete
 # No file is a program of its own: see launcher.
 find "$tree/program" -name '*.*js' -exec sed -i '1{/^#!/d}' {} +
-find "$modules" -name '*.node' -exec strip --strip-unneeded {} +
+find "$tree/program" -name '*.node' -exec strip --strip-unneeded {} +
 find "$modules" -type f -exec chmod 644 {} +
 
 # ---------------------------------------------------------------- beside the program

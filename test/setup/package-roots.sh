@@ -11,7 +11,7 @@
 # Those with a Kea: the hook's package is built in each, for the Kea that is there.
 package_root_names=("${root_names[@]}" testing)
 
-packaging_packages=(debhelper dpkg-dev fakeroot lintian)
+more_packages[packaging]="debhelper dpkg-dev fakeroot lintian"
 testing_packages=("${kea_packages[@]}" libboost-dev g++ cmake make libzmq3-dev libprotozero-dev)
 # What users have, or what apt brings with our packages.
 clean_packages=(kea-dhcp4-server kea-dhcp6-server kea-admin nodejs libzmq5 systemd apparmor)
@@ -72,10 +72,9 @@ make_package_roots() {
   lock_roots
   need_package_root testing "a root of Debian testing with its Kea"
   for name in "${package_root_names[@]}"; do
-    if is_added "$name" packaging "${packaging_packages[@]}"; then continue; fi
+    if is_added "$name" packaging; then continue; fi
     require_space 1000 "The tools that build packages"
-    step "adding what builds packages to $name (half a minute, once)" \
-      add_to_root "$roots/$name" packaging "${packaging_packages[@]}"
+    step "adding what builds packages to $name (half a minute, once)" add_to_root "$roots/$name" packaging
   done
   unlock_roots
 }

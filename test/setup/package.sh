@@ -21,11 +21,13 @@ if [ -n "$here" ]; then
   begin_log
   say "Packages for this machine (log: build/setup.log)"
   require_node
-  system_packages "${build_packages[@]}" "${packaging_packages[@]}" libboost-dev
+  # shellcheck disable=SC2086  # a list of words
+  system_packages "${build_packages[@]}" ${more_packages[packaging]} libboost-dev
   lock "$project/build/setup.lock"
   [ -n "$(kea_hooks_version /)" ] || fail "There is no Kea 2.6 or newer with its headers on this machine (package kea-dev)."
   npm_packages
   build_typescript
+  build_native
   make_packages_here
 else
   require_root "npm run package"

@@ -13,15 +13,10 @@ export SOURCE_DATE_EPOCH
 
 product_version() { node -p 'require("./package.json").version'; }
 
-# pack ROOT NAME VERSION FOLDER: makes the package of the tree FOLDER/source by its debian/, inside ROOT or, where that is
-# empty, here. The .deb is put into FOLDER.
-pack() {
-  local root=$1 name=$2 version=$3 folder=$4
-  printf '%s (%s) unstable; urgency=medium\n\n  * See README.md.\n\n -- kea-active-leasequery <%s>  %s\n' "$name" "$version" \
-    packages@kea-active-leasequery.invalid "$(LC_ALL=C date -R -u -d "@$SOURCE_DATE_EPOCH")" >"$folder/source/debian/changelog"
-  find "$folder/source" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
-  if [ -z "$root" ]; then
-    (cd "$folder/source" && debian/rules binary)
+# in_folder ROOT FOLDER SCRIPT: runs a script of sh in a folder, inside ROOT or, where that is empty, here.
+in_folder() {
+  if [ -z "$1" ]; then
+    (cd "$2" && sh -euc "$3")
     return
   fi
   # The mounts are in a namespace of their own and end with it. /mnt is empty in every Debian root.
@@ -30,9 +25,18 @@ pack() {
     mount --bind "$2" "$1/mnt"
     mount --rbind /dev "$1/dev"
     mount -t proc proc "$1/proc"
-    exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root SOURCE_DATE_EPOCH="$3" \
-      sh -c "cd /mnt/source && exec debian/rules binary"
-  ' pack "$root" "$folder" "$SOURCE_DATE_EPOCH"
+    exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root SOURCE_DATE_EPOCH="$4" \
+      sh -euc "cd /mnt; $3"
+  ' in-folder "$1" "$2" "$3" "$SOURCE_DATE_EPOCH"
+}
+
+# pack ROOT NAME VERSION FOLDER: makes the package of the tree FOLDER/source by its debian/. The .deb is put into FOLDER.
+pack() {
+  local root=$1 name=$2 version=$3 folder=$4
+  printf '%s (%s) unstable; urgency=medium\n\n  * See README.md.\n\n -- kea-active-leasequery <%s>  %s\n' "$name" "$version" \
+    packages@kea-active-leasequery.invalid "$(LC_ALL=C date -R -u -d "@$SOURCE_DATE_EPOCH")" >"$folder/source/debian/changelog"
+  find "$folder/source" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
+  in_folder "$root" "$folder" 'cd source && exec debian/rules binary'
 }
 
 # fresh_folder NAME: an empty one under build/package
@@ -65,8 +69,11 @@ package_hook() {
   mv "$folder"/*.deb "$3/"
 }
 
-# Makes a folder an apt repository: index FOLDER
-index() { (cd "$1" && dpkg-scanpackages --multiversion . >Packages); }
+# Has Debian judge the packages in a folder, and makes it a repository for apt: finish ROOT FOLDER
+finish() {
+  in_folder "$1" "$2" 'lintian --allow-root --fail-on error,warning --tag-display-limit 0 ./*.deb'
+  in_folder "$1" "$2" 'dpkg-scanpackages --multiversion . >Packages'
+}
 
 # One repository for each Debian, in build/packages.
 make_packages() {
@@ -82,8 +89,7 @@ make_packages() {
     step "packing kea-lease-feed-hook for $name" \
       package_hook "$roots/$name" "$project/build/kea-hook/$name/libdhcp_lease_feed.so" "$packages/$name"
     cp "$packages"/kea-leasequery_*.deb "$packages/$name/"
-    step "looking the packages for $name over (lintian)" look_over "$packages/$name"
-    index "$packages/$name"
+    step "looking the packages for $name over (lintian)" finish "$oldest" "$packages/$name"
   done
   rm "$packages"/*.deb
 }
@@ -95,18 +101,5 @@ make_packages_here() {
   build_hook / "$project/build/kea-hook/libdhcp_lease_feed.so" "Kea $(dotted "$(kea_hooks_version /)") of this machine"
   step "packing kea-leasequery" package_sidecar '' "$packages/here"
   step "packing kea-lease-feed-hook" package_hook '' "$project/build/kea-hook/libdhcp_lease_feed.so" "$packages/here"
-  index "$packages/here"
-}
-
-# Debian's own judgement of the packages in a folder; by the oldest Debian's rules, for all.
-look_over() {
-  local root=$roots/${root_names[0]}
-  # shellcheck disable=SC2016  # expanded by the inner shell
-  unshare --mount --propagation private bash -euc '
-    mount --bind "$2" "$1/mnt"
-    mount --rbind /dev "$1/dev"
-    mount -t proc proc "$1/proc"
-    exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root \
-      sh -c "exec lintian --allow-root --fail-on error,warning --tag-display-limit 0 /mnt/*.deb"
-  ' look-over "$root" "$1"
+  step "looking them over (lintian)" finish '' "$packages/here"
 }

@@ -30,7 +30,7 @@ done
 with_fuzzers=$all
 with_browser=$all
 [ -z "$all" ] || with_more=(databases agent prometheus systemd)
-laboratory_packages+=(tshark)
+laboratory_packages+=(tshark dpkg-dev)
 [ -z "$all" ] || laboratory_packages+=(python3-zmq python3-protobuf protobuf-compiler)
 prepare_laboratory "$allow_missing"
 
@@ -43,6 +43,17 @@ leave_out='^dist/test/slow/'
 [ -z "$all" ] || leave_out='^$'
 mapfile -t files < <(find dist/test -name '*.test.js' | grep -v "$leave_out" | grep -F -- "$only" | sort)
 [ "${#files[@]}" -gt 0 ] || fail "test: no test file matches '$only'"
+
+if [[ "${files[*]}" == */slow/packages.test.js* ]] && can_host_roots; then
+  # shellcheck source=test/setup/package-roots.sh
+  source "$project/test/setup/package-roots.sh"
+  # shellcheck source=test/setup/packages.sh
+  source "$project/test/setup/packages.sh"
+  lock "$project/build/setup.lock"
+  make_packages
+  make_clean_roots
+  unlock
+fi
 
 # A test that hangs fails; the bound is far above what any test takes.
 minutes=10

@@ -17,7 +17,8 @@ export interface KeaRoot {
   readonly skip: false | string
 }
 
-const home = process.env['KEA_TEST_ROOTS'] ?? '/var/cache/kea-active-leasequery'
+/** Where test/setup/roots.sh makes them. */
+export const rootsFolder = process.env['KEA_TEST_ROOTS'] ?? '/var/cache/kea-active-leasequery'
 
 /**
  * All Keas, newest first. Use it so that nothing is skipped in silence:
@@ -50,7 +51,7 @@ export function hostFakeTimeLibrary(): string {
 }
 
 function describe(name: KeaRoot['name'], kea: KeaRoot['kea']): KeaRoot {
-  const root = join(home, name)
+  const root = join(rootsFolder, name)
   return {
     name,
     kea,
@@ -66,6 +67,11 @@ function whyNot(root: string, kea: string): false | string {
   if (!existsSync(join(root, '.stamp'))) reason = `there is no Kea ${kea} in ${root}`
   else if (process.getuid?.() !== 0) reason = `Kea ${kea} needs root here (network namespaces, mounts)`
   else return false
+  return mayBeMissing(reason)
+}
+
+/** @throws Error unless it was allowed that something is missing (--allow-missing) */
+export function mayBeMissing(reason: string): string {
   if (process.env['KEA_TEST_ALLOW_MISSING']) return reason
   throw new Error(
     `${reason}. As root, \`npm test\` sets everything up; \`npm test -- --allow-missing\` skips it.`,
