@@ -9,11 +9,6 @@ export interface KeaExample {
   readonly text: string
 }
 
-/** What Kea takes and JSON does not: comments. */
-export function withoutComments(text: string): string {
-  return text.replace(/^\s*(\/\/|#).*$/gm, '')
-}
-
 export function keaExamples(): readonly KeaExample[] {
   return allDocuments().flatMap((document) =>
     blocks(document)
