@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { packagePath } from '../support/package-root.ts'
+import * as active from './active.ts'
 import * as feed from './feed.ts'
 import * as kea from './kea.ts'
 import * as publish from './publish.ts'
@@ -17,6 +18,7 @@ import * as store from './store.ts'
 interface Choice {
   /** Size of the stores and feeds that are measured with. */
   readonly bindings: number
+  readonly active: active.ActiveChoice
   readonly kea: kea.KeaBenchOptions
 }
 
@@ -39,6 +41,10 @@ const parts: Readonly<Record<string, Part>> = {
     what: 'what requestors see of the daemon, over sockets',
     run: ({ bindings }) => requestors.run(bindings),
   },
+  active: {
+    what: 'Active requestors under load: delays, deliveries, cost of a requestor',
+    run: (choice) => active.run(choice.active),
+  },
   kea: {
     what: 'that Kea does not wait: perfdhcp with the hook and without',
     run: (choice) => kea.run(choice.kea),
@@ -54,6 +60,8 @@ ${Object.entries(parts)
   .join('\n')}
 
   --bindings N   how many bindings (default 1000000)
+  --changes N    of part active: changes a second (again for more; default ${active.EVERYTHING.changes.join(', ')})
+  --requestors N of part active: how many are told (again for more; default ${active.EVERYTHING.requestors.join(', ')})
   --only WORD    of part kea, what is named (again for more), of: ${kea.words.join(', ')}
   --kea VERSION  of part kea: 3.0 (default) or 2.6
   --quick        of part kea: only that it works, in less than a minute
@@ -64,6 +72,8 @@ function parse(): { choice: Choice; names: readonly string[] } | undefined {
   const { values, positionals } = parseArgs({
     options: {
       bindings: { type: 'string', default: '1000000' },
+      changes: { type: 'string', multiple: true, default: [] },
+      requestors: { type: 'string', multiple: true, default: [] },
       only: { type: 'string', multiple: true, default: [] },
       kea: { type: 'string', default: '3.0' },
       quick: { type: 'boolean', default: false },
@@ -74,6 +84,13 @@ function parse(): { choice: Choice; names: readonly string[] } | undefined {
   if (values.help) return undefined
   const bindings = Number(values.bindings)
   const { only, kea: version, quick } = values
+  const numbers = (name: 'changes' | 'requestors'): readonly number[] => {
+    const given = values[name].map(Number)
+    if (given.some((number) => !Number.isSafeInteger(number) || number < 1))
+      throw new Error(`--${name} is a number from 1 on`)
+    return given.length > 0 ? given : active.EVERYTHING[name]
+  }
+  const activeChoice = { changes: numbers('changes'), requestors: numbers('requestors') }
   const unknown = positionals.find((name) => !(name in parts))
   if (unknown !== undefined) throw new Error(`no part ${unknown}`)
   const unknownWord = only.find((word) => !kea.words.includes(word))
@@ -82,7 +99,7 @@ function parse(): { choice: Choice; names: readonly string[] } | undefined {
   if (!Number.isSafeInteger(bindings) || bindings < 1000)
     throw new Error('--bindings is a number from 1000 on')
   const names = positionals.length > 0 ? positionals : Object.keys(parts)
-  return { choice: { bindings, kea: { quick, kea: version, only } }, names }
+  return { choice: { bindings, active: activeChoice, kea: { quick, kea: version, only } }, names }
 }
 
 async function main(): Promise<number> {

@@ -1,9 +1,14 @@
 // What the parts of the benchmark measure with.
 import { readFileSync } from 'node:fs'
 
-/** CPU time of the main thread, so that a busy machine does not change the figures much. */
+/** CPU time of our main thread, so that a busy machine does not change the figures much. */
 export function mainThreadSeconds(): number {
-  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
+  return threadSeconds(process.pid)
+}
+
+/** CPU time of a process's main thread. */
+export function threadSeconds(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
 }
 
 /** Watches the event loop; the function it returns stops that, and tells the longest pause in milliseconds. */

@@ -87,6 +87,10 @@ export class Daemon {
     return this.#errors
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   get running(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
