@@ -65,6 +65,22 @@ export class ActiveCursor {
     return this.#tell(atEnd ? now : Math.min(now, this.#oldestUnsent))
   }
 
+  /** Highest base-time given out after the catch-up phase; what may still be said of time depends on no other past. */
+  get told(): LogicalSeconds {
+    return this.#told
+  }
+
+  /** As {@link advance}, after the catch-up phase, where all of the batch is sent in one go. */
+  pass(batch: ChangeBatch, now: LogicalSeconds): void {
+    const last = batch.changes.at(-1)
+    if (last !== undefined) {
+      this.#oldestUnsent = batch.atEnd ? now : numbersOf(last).changedAt
+      this.baseTime(now)
+    }
+    this.#after = batch.through
+    if (batch.atEnd) this.#oldestUnsent = now
+  }
+
   /** The catch-up phase is over without having been completed: whatever is up to `newest` will not be sent. */
   skipTo(newest: ChangeNumber, now: LogicalSeconds): void {
     this.#after = newest

@@ -20,6 +20,7 @@ export interface ActiveHost {
   /** Messages wait for the requestor: nothing is read on. */
   blocked(): boolean
   send(message: Uint8Array, moment: Moment): void
+  sendFrames(frames: Uint8Array, moment: Moment): void
   act(action: Action): void
   note(note: SessionNote): void
   xidText(xid: number): string
@@ -200,6 +201,23 @@ export class ActiveRun {
   #tellBatch(cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): void {
     const reply = this.#reply
     reply.told.clear()
+    // What is told first differs from one to the other, and so does how the catch-up phase goes on.
+    const batches = reply.first || cursor.catchingUp ? undefined : this.#dialect.batches
+    const { told } = cursor
+    const shared = batches?.find(batch, reply, told, moment)
+    if (shared === undefined) {
+      const messages = this.#tellSteps(cursor, batch, moment)
+      batches?.keep(batch, reply, told, moment, messages)
+    } else {
+      cursor.pass(batch, moment.now)
+      this.#sendFrames(shared.frames, shared.count, moment)
+    }
+  }
+
+  /** @returns the messages about changes */
+  #tellSteps(cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): readonly Uint8Array[] {
+    const reply = this.#reply
+    const sent: Uint8Array[] = []
     for (const step of cursor.advance(batch, moment.now)) {
       if (step.kind === 'caught-up') {
         const xid = this.#host.xidText(reply.query.xid)
@@ -208,12 +226,14 @@ export class ActiveRun {
       } else {
         const messages = this.#dialect.change(reply, step.change, step.baseTime, moment)
         for (const message of messages) this.#send(message, moment)
+        sent.push(...messages)
         // Who goes by addresses takes this one for free now, so its present holder has to be told of behind this, even if
         // it was told of before as a companion.
         if (step.change.kind === 'departure' && step.change.current !== undefined && messages.length > 0)
           reply.told.delete(step.change.current.changeNumber)
       }
     }
+    return sent
   }
 
   /**
@@ -244,6 +264,13 @@ export class ActiveRun {
     this.#reply.messages++
     this.#lastSent = moment.mono
     this.#host.send(message, moment)
+  }
+
+  #sendFrames(frames: Uint8Array, count: number, moment: Moment): void {
+    if (count === 0) return
+    this.#reply.messages += count
+    this.#lastSent = moment.mono
+    this.#host.sendFrames(frames, moment)
   }
 }
 

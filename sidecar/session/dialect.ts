@@ -4,6 +4,7 @@ import type { Writer } from '../wire/writer.ts'
 import type { Limits } from './limits.ts'
 import type { Asker, QueryForBindings, QueryKind, Refusal, Request, StatusName } from './query.ts'
 import type { ActiveChange, BulkFind, Moment, Rights, Service } from './session-io.ts'
+import type { SharedBatches } from './shared-batches.ts'
 
 export type Available = Extract<BulkFind, { kind: 'available' }>
 
@@ -77,6 +78,10 @@ export interface Dialect {
   bulkEnd(reply: ReplyContext, failure: Refusal | undefined, baseTime: LogicalSeconds): Uint8Array
   /** A copy of a frame of this family with another transaction id. */
   withXid(frame: Uint8Array, xid: number): Uint8Array
+  /** Gives the frame of this family that begins at `at` another transaction id. */
+  setXid(frames: Uint8Array, at: number, xid: number): void
+  /** Where requestors share what they are told. */
+  readonly batches?: SharedBatches
   /** relay-ids in a binding's relay data. */
   relayIds(data: BindingData): Uint8Array[]
   /** remote-ids in a binding's relay data; in DHCPv6 with their enterprise number. */

@@ -40,7 +40,10 @@ export type ActiveChange =
       readonly companions: readonly Binding[]
     }
 
-/** The answer to a `read`, in order of change number, read and handed over without anything being stored in between. */
+/**
+ * The answer to a `read`, in order of change number, read and handed over without anything being stored in between. Of one
+ * configuration of subnets: once there is another, requestors get another batch, even where nothing was stored.
+ */
 export interface ChangeBatch {
   readonly changes: readonly ActiveChange[]
   /** Every change up to this number has been looked at. */

@@ -3,6 +3,7 @@
 import type { ChangeNumber, LogicalSeconds, UnixSeconds } from '../binding.ts'
 import type { Dialect, ReplyContext } from './dialect.ts'
 import type { ActiveChange, Moment } from './session-io.ts'
+import { SharedBatches } from './shared-batches.ts'
 
 /** Everything that a message about a change depends on, but for the transaction id. */
 interface Encoding {
@@ -86,7 +87,7 @@ export function shareFrames(dialect: Dialect, capacity = 4096): Dialect {
     return frames
   }
 
-  return { ...dialect, change }
+  return { ...dialect, change, batches: new SharedBatches(dialect.setXid) }
 }
 
 const NOTHING: readonly ChangeNumber[] = []

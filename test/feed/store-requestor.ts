@@ -10,6 +10,7 @@ import { Session } from '../../sidecar/session/session.ts'
 import type { Action, Input, Moment, Rights } from '../../sidecar/session/session-io.ts'
 import type { Store } from '../../sidecar/store/open.ts'
 import { formatAddress } from '../../sidecar/wire/address.ts'
+import { framesOf } from '../../sidecar/wire/framing.ts'
 import { allRights, identities } from '../session/driver.ts'
 import type { FamilyUnderTest } from '../session/families.ts'
 import { toHex } from '../wire/bytes.ts'
@@ -206,6 +207,10 @@ export class StoreRequestor {
     switch (action.type) {
       case 'send':
         connection.unread.push(action.message)
+        connection.owesWritable = true
+        break
+      case 'send-frames':
+        connection.unread.push(...framesOf(action.frames))
         connection.owesWritable = true
         break
       case 'open':

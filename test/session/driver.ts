@@ -90,6 +90,8 @@ export class Driver {
   readonly session: Session
   /** Every frame the session has sent, whether the requestor has read it or not. */
   readonly sent: SentFrame[] = []
+  /** How often it has sent frames one behind the other. */
+  inFrames = 0
   readonly notes: SessionNote[] = []
   closed: { reason: CloseReason; text: string; abort: boolean } | undefined
   startedTls = false
@@ -148,6 +150,7 @@ export class Driver {
           break
         case 'send-frames':
           for (const frame of framesOf(action.frames.slice())) this.sent.push({ octets: frame, moment })
+          this.inFrames += 1
           this.#owesWritable = true
           break
         case 'open':

@@ -21,6 +21,9 @@ export class IndexModel {
   prunedThrough: ChangeNumber = 0
   /** Second from which the index is complete. */
   horizon: LogicalSeconds = 0
+  /** Which configuration of subnets holds: a batch is read under one. */
+  topology = 0
+  #kept: { readonly at: string; readonly batch: ChangeBatch } | undefined
 
   /** Bindings as they are now. */
   get bindings(): Binding[] {
@@ -61,7 +64,14 @@ export class IndexModel {
     return Math.max(this.prunedThrough, older.at(-1)?.binding.changeNumber ?? 0)
   }
 
+  /** The same batch for all who read on from the same place, until something changes. */
   read(after: ChangeNumber, limit: number): ChangeBatch {
+    const at = `${after} ${limit} ${this.topology}`
+    if (this.#kept?.at !== at) this.#kept = { at, batch: this.#read(after, limit) }
+    return this.#kept.batch
+  }
+
+  #read(after: ChangeNumber, limit: number): ChangeBatch {
     const left = this.#entries.filter((entry) => entry.binding.changeNumber > after)
     const found = left.slice(0, limit)
     const atEnd = found.length === left.length
@@ -90,6 +100,7 @@ export class IndexModel {
 
   #append(data: BindingData, changedAt: LogicalSeconds, departed: boolean): ChangeNumber {
     this.newest++
+    this.#kept = undefined
     this.#entries.push({ departed, binding: { ...data, changedAt, changeNumber: this.newest } })
     return this.newest
   }
@@ -100,6 +111,7 @@ export class IndexModel {
   }
 
   #drop(which: (entry: Entry) => boolean): void {
+    this.#kept = undefined
     this.#entries = this.#entries.filter((entry) => !which(entry))
   }
 }

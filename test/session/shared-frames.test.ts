@@ -106,6 +106,11 @@ for (const family of families)
           const shared = shareFrames(family.dialect, capacity)
           let renew = 900
           let rebind = 0
+          const configure = (t1: number, t2: number): void => {
+            if (t1 !== renew || t2 !== rebind) index.topology++
+            renew = t1
+            rebind = t2
+          }
           const connect = (one: (typeof requestors)[number], since?: number): Driver[] => {
             const setup: Partial<Setup> = {
               limits: { batchChanges: one.batchChanges, maxReply: one.maxReply },
@@ -125,8 +130,7 @@ for (const family of families)
               pairs.push(...requestors.filter((one) => one.late).map((one) => connect(one, time.now - 2)))
             time.pass(step.seconds)
             time.keaAhead += step.keaStep
-            renew = step.renew
-            rebind = step.rebind
+            configure(step.renew, step.rebind)
             const { keaNow, now } = time.moment
             const changes = {
               state: step.ended ? BindingState.released : BindingState.active,
@@ -147,8 +151,8 @@ for (const family of families)
               time.pass(1)
               time.keaAhead--
             }
-            if (i === 1) renew = 1100
-            if (i === 4) rebind = 1600
+            if (i === 1) configure(1100, rebind)
+            if (i === 4) configure(renew, 1600)
             if (i === 3) time.keaAhead++
             for (const driver of pair) {
               driver.reading = true
@@ -184,6 +188,11 @@ for (const family of families)
       assert.deepEqual(
         drivers.map((driver) => family.read(driver.fresh()[0]!).xid),
         [1, 2, 3, 4],
+      )
+      // The second and third of one view take the whole batch from the first.
+      assert.deepEqual(
+        drivers.map((driver) => driver.inFrames),
+        [0, 1, 1, 0],
       )
     })
 

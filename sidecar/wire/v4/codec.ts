@@ -114,6 +114,14 @@ export function withXid4(frame: Uint8Array, xid: number): Uint8Array {
   return writer.take()
 }
 
+/** Another xid for the frame that begins at `at`. */
+export function setXid4(frames: Uint8Array, at: number, xid: number): void {
+  frames[at + Place4.xid] = xid >>> 24
+  frames[at + Place4.xid + 1] = xid >>> 16
+  frames[at + Place4.xid + 2] = xid >>> 8
+  frames[at + Place4.xid + 3] = xid
+}
+
 const writer = new Writer(1024)
 
 /** Size, a header in which all is zero, and the message type: what every frame begins with. */

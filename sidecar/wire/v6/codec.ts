@@ -40,6 +40,13 @@ export function withXid6(frame: Uint8Array, xid: number): Uint8Array {
   return writer.take()
 }
 
+/** Another transaction-id for the frame that begins at `at`. */
+export function setXid6(frames: Uint8Array, at: number, xid: number): void {
+  frames[at + TYPE_AT + 1] = xid >>> 16
+  frames[at + TYPE_AT + 2] = xid >>> 8
+  frames[at + TYPE_AT + 3] = xid
+}
+
 const writer = new Writer(1024)
 
 /** Begins a frame: what stands before the options. Returns where it begins. */
