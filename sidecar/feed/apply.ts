@@ -202,7 +202,7 @@ function bindingOf(
     validLifetime: row.validLifetime,
     preferredLifetime: row.preferredLifetime,
     clientLastTransaction: row.clientLastTransaction,
-    stateSince: sinceWhen(state, row, previous, now),
+    stateSince: sinceWhen(state, row, previous, known !== undefined, now),
     hostname: row.hostname,
     relay: ofNobody ? NO_OCTETS : relayOf(row, packet, known, hasNewestRelay),
     options: ofNobody ? NO_OCTETS : optionsOf(packet, known?.options ?? NO_OCTETS, familyOf(row)),
@@ -217,10 +217,11 @@ function sinceWhen(
   state: BindingState,
   row: LeaseRow,
   previous: BindingData | undefined,
+  isSameClient: boolean,
   now: UnixSeconds,
 ): UnixSeconds {
-  if (previous !== undefined && previous.state === state && sameHolder(previous, row))
-    return previous.stateSince
+  const isKept = isSameClient && previous?.state === state && previous.prefixLength === row.prefixLength
+  if (isKept) return previous.stateSince
   let began = now
   if (state === BindingState.active || state === BindingState.abandoned) began = row.clientLastTransaction
   else if (state === BindingState.expired) began = expiryOf(row)

@@ -46,7 +46,8 @@ export function relayOctets(
   }
   const { source } = info
   if (source.length !== 0) checkAddress(source, `${field}.source`)
-  const body = new Uint8Array(ADDRESS + inner)
+  // Of a pool, and written to the last octet: to make octets of their own takes longer than to fill them.
+  const body = Buffer.allocUnsafe(ADDRESS + inner)
   put(body, 0, source.length === 0 ? nearest.linkAddress : source)
   let at = ADDRESS
   for (let i = 0; i < hops.length; i++) {
