@@ -1,5 +1,5 @@
 // What following the feed costs: decoding and applying events, from the hook's core to the store on disk, and walks.
-// As a program: node dist/test/bench/feed.js [leases]
+// As a program: node dist/test/bench/feed.js [leases] [seconds]
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,10 +15,11 @@ import { openStore, type Store } from '../../sidecar/store/open.ts'
 import type { BindingStore, FeedPosition } from '../../sidecar/store/store.ts'
 import { HookCore } from '../support/hook-core.ts'
 import { waitFor } from '../support/wait.ts'
-import { longestPause, mainThreadSeconds } from './measure.ts'
+import { mainThreadSeconds, type Pauses, watchPauses } from './measure.ts'
 import type { BenchRow } from './row.ts'
 
 const QUICK = 1_000_000
+export const SECONDS = 5
 const BATCH = 256
 const EPOCH = Buffer.alloc(16, 7)
 const SECOND = 1_800_000_000
@@ -27,11 +28,12 @@ const ROUNDS = 5
 /**
  * Rates "by one core" are by CPU time of the main thread, so that a busy machine does not change them much.
  * @param leases how many a walk reads
+ * @param seconds for how long it is tried whether a rate of changes is kept up with
  */
-export async function run(leases: number = QUICK): Promise<BenchRow[]> {
+export async function run(leases: number = QUICK, seconds: number = SECONDS): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
   for (const family of [4, 6] as const) rows.push(...applying(family))
-  rows.push(...(await following(leases)))
+  rows.push(...(await following(leases, seconds)))
   return rows
 }
 
@@ -159,75 +161,130 @@ function renewals(family: Family, first: number, count: number, round: number): 
 }
 
 /** From the hook's core over its sockets to the store and its disk. */
-async function following(leases: number): Promise<BenchRow[]> {
+async function following(leases: number, seconds: number): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
   const add = (name: string, value: number, unit: string): void => {
     rows.push({ name: `feed over ipc, ${name}`, value: Math.round(value * 10) / 10, unit })
   }
-  const folder = await mkdtemp(join(tmpdir(), 'feed-bench-'))
-  const endpoint = `ipc://${join(folder, 'feed')}`
-  const core = new HookCore({
-    family: 4,
-    endpoint,
-    pageShare: 1,
-    ringEvents: 1_000_000,
-    ringOctets: 512 << 20,
-  })
-  let store: Store | undefined
-  let follower: FeedFollower | undefined
-  try {
-    core.generate({ count: leases, storedRelay: true })
-    core.start()
-    const opened = await openStore({ path: join(folder, 'store'), family: 4, wall: () => Date.now() / 1000 })
-    store = opened
-    const started = new FeedFollower({
-      endpoint,
-      family: 4,
-      store: opened,
-      clock: () => opened.clock.now(),
-      opening: opened.openReport,
-      follower: 'bench',
-      onNote: () => {},
-    })
-    follower = started
-    const walks = async (): Promise<void> => {
-      const before = started.status().counters.walks
-      started.requestWalk('bench')
-      await waitFor('the walk', () => started.status().counters.walks > before, 600_000)
-    }
-    const paused = longestPause()
-    let { seconds, cpu } = await timed(async () => {
-      started.start()
-      await waitFor('the first walk', () => started.status().state === 'following', 600_000)
-    })
-    add('first walk, leases', leases / seconds, '1/s')
-    add('first walk, leases by one core', leases / cpu, '1/s')
-    await opened.flush()
-    ;({ seconds, cpu } = await timed(walks))
-    add('walk of equal leases', leases / seconds, '1/s')
-    add('walk of equal leases by one core', leases / cpu, '1/s')
-    const changes = Math.min(leases, 500_000)
-    ;({ seconds, cpu } = await timed(async () => {
-      await core.churn({ changes })
-      await waitFor('the last change', () => started.status().appliedSeq === core.status().lastSeq, 600_000)
-    }))
-    add('changes as fast as they come', changes / seconds, '1/s')
-    add('changes by one core', changes / cpu, '1/s')
-    add('longest pause of the event loop', paused(), 'ms')
-  } finally {
-    await follower?.stop()
-    await store?.close()
-    core.close()
-    await rm(folder, { recursive: true })
+  await using feed = await Followed.open(leases)
+  let pauses = watchPauses()
+  let { clock, cpu } = await timed(() => feed.start())
+  add('first walk, leases', leases / clock, '1/s')
+  add('first walk, leases by one core', leases / cpu, '1/s')
+  add('first walk, longest pause of the event loop', pauses().longest, 'ms')
+  pauses = watchPauses()
+  ;({ clock, cpu } = await timed(() => feed.walk()))
+  add('walk of equal leases', leases / clock, '1/s')
+  add('walk of equal leases by one core', leases / cpu, '1/s')
+  add('walk of equal leases, longest pause of the event loop', pauses().longest, 'ms')
+
+  const flood = Math.min(leases, 500_000)
+  ;({ clock, cpu } = await timed(() => feed.change(flood)))
+  add('changes as fast as they come, replays included', flood / clock, '1/s')
+  add('changes by one core', flood / cpu, '1/s')
+
+  let steady: Pauses | undefined
+  let kept = 0
+  for (const rate of RATES) {
+    pauses = watchPauses()
+    const keepsUp = await feed.keepsUp(rate, seconds)
+    const seen = pauses()
+    if (!keepsUp) break
+    kept = rate
+    steady = seen
+  }
+  add(`changes kept up with for ${seconds} s, none replayed`, kept, '1/s')
+  if (steady !== undefined) {
+    add(`the event loop at ${kept} changes/s is held for, p99`, steady.p99, 'ms')
+    add(`the event loop at ${kept} changes/s is held for, longest`, steady.longest, 'ms')
   }
   return rows
 }
 
-async function timed(run: () => Promise<void>): Promise<{ seconds: number; cpu: number }> {
+/** Tried one after the other, until one is too much. */
+const RATES = [10_000, 25_000, 50_000, 75_000, 100_000, 125_000, 150_000, 175_000, 200_000, 250_000]
+/** How far behind a follower may be when the changes end that says to keep up. */
+const BEHIND_SECONDS = 0.25
+
+/** A follower of generated leases, with its store and disk, in this process; the hook's core has threads of its own. */
+class Followed implements AsyncDisposable {
+  readonly #folder: string
+  readonly #core: HookCore
+  readonly #store: Store
+  readonly #follower: FeedFollower
+  #seed = 1
+
+  private constructor(folder: string, core: HookCore, store: Store, follower: FeedFollower) {
+    this.#folder = folder
+    this.#core = core
+    this.#store = store
+    this.#follower = follower
+  }
+
+  static async open(leases: number): Promise<Followed> {
+    const folder = await mkdtemp(join(tmpdir(), 'feed-bench-'))
+    const endpoint = `ipc://${join(folder, 'feed')}`
+    const ring = { ringEvents: 1_000_000, ringOctets: 512 << 20 }
+    const core = new HookCore({ family: 4, endpoint, pageShare: 1, ...ring })
+    core.generate({ count: leases, storedRelay: true })
+    core.start()
+    const store = await openStore({ path: join(folder, 'store'), family: 4, wall: () => Date.now() / 1000 })
+    const follower = new FeedFollower({
+      endpoint,
+      family: 4,
+      store,
+      clock: () => store.clock.now(),
+      opening: store.openReport,
+      follower: 'bench',
+      onNote: () => {},
+    })
+    return new Followed(folder, core, store, follower)
+  }
+
+  async start(): Promise<void> {
+    this.#follower.start()
+    await waitFor('the first walk', () => this.#follower.status().state === 'following', 1_800_000)
+    await this.#store.flush()
+  }
+
+  async walk(): Promise<void> {
+    const before = this.#follower.status().counters.walks
+    this.#follower.requestWalk('bench')
+    await waitFor('the walk', () => this.#follower.status().counters.walks > before, 1_800_000)
+  }
+
+  /** Makes changes, at so many a second or as fast as it goes, and waits until the last one is stored. */
+  async change(changes: number, rate?: number): Promise<void> {
+    await this.#core.churn({ changes, seed: this.#seed++, ...(rate === undefined ? {} : { rate }) })
+    await waitFor('the last change', () => this.#behind() === 0, 600_000)
+  }
+
+  async keepsUp(rate: number, seconds: number): Promise<boolean> {
+    const before = this.#follower.status().counters.replayed
+    const { clock } = await timed(() => this.change(rate * seconds, rate))
+    await this.#store.flush()
+    const { replayed } = this.#follower.status().counters
+    return replayed === before && clock <= seconds + BEHIND_SECONDS
+  }
+
+  #behind(): number {
+    return this.#core.status().lastSeq - this.#follower.status().appliedSeq
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#follower.stop()
+    await this.#store.close()
+    this.#core.close()
+    await rm(this.#folder, { recursive: true })
+  }
+}
+
+/** Seconds that it takes by the clock, and of the main thread's CPU time. */
+async function timed(run: () => Promise<void>): Promise<{ clock: number; cpu: number }> {
   const started = performance.now()
   const cpu = mainThreadSeconds()
   await run()
-  return { seconds: (performance.now() - started) / 1000, cpu: mainThreadSeconds() - cpu }
+  return { clock: (performance.now() - started) / 1000, cpu: mainThreadSeconds() - cpu }
 }
 
 function coreSeconds(run: () => unknown): number {
@@ -237,7 +294,10 @@ function coreSeconds(run: () => unknown): number {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  for (const { name, value, unit } of await run(Number(process.argv[2] ?? QUICK))) {
+  for (const { name, value, unit } of await run(
+    Number(process.argv[2] ?? QUICK),
+    Number(process.argv[3] ?? SECONDS),
+  )) {
     console.log(`${name.padEnd(60)} ${value.toLocaleString('en').padStart(14)} ${unit}`)
   }
 }

@@ -1,5 +1,6 @@
 // What the parts of the benchmark measure with.
 import { readFileSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 /** CPU time of our main thread, so that a busy machine does not change the figures much. */
 export function mainThreadSeconds(): number {
@@ -11,20 +12,24 @@ export function threadSeconds(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
 }
 
-/** Watches the event loop; the function it returns stops that, and tells the longest pause in milliseconds. */
-export function longestPause(): () => number {
-  let longest = 0
-  let last = performance.now()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    longest = Math.max(longest, now - last - 1)
-    last = now
-  }, 1)
+export interface Pauses {
+  /** Milliseconds. */
+  readonly p99: number
+  readonly longest: number
+}
+
+/** Watches for how long the event loop is held; the function it returns stops that, and tells. */
+export function watchPauses(): () => Pauses {
+  const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  delays.enable()
   return () => {
-    clearInterval(timer)
-    return longest
+    delays.disable()
+    const held = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS)
+    return { p99: held(delays.percentile(99)), longest: held(delays.max) }
   }
 }
+
+const RESOLUTION_MS = 1
 
 /** @param share 0 to 1; the nearest value at or above it */
 export function quantile(values: readonly number[], share: number): number {

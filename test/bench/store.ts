@@ -10,7 +10,7 @@ import { type BindingData, BindingState, type Family, Origin } from '../../sidec
 import { Memory } from '../../sidecar/store/memory.ts'
 import { openStore } from '../../sidecar/store/open.ts'
 import type { BulkSelector } from '../../sidecar/store/store.ts'
-import { longestPause, mainThreadSeconds } from './measure.ts'
+import { mainThreadSeconds, watchPauses } from './measure.ts'
 import type { BenchRow } from './row.ts'
 
 const QUICK = 1_000_000
@@ -119,7 +119,7 @@ async function measureDisk(family: Family, bindings: number): Promise<BenchRow[]
   const options = { path, family, wall: () => SECOND }
   try {
     let store = await openStore(options)
-    const paused = longestPause()
+    const pauses = watchPauses()
     const cpu = mainThreadSeconds()
     const started = performance.now()
     for (let i = 0; i < bindings; i++) {
@@ -131,7 +131,7 @@ async function measureDisk(family: Family, bindings: number): Promise<BenchRow[]
     await store.flush()
     add('put and written, wall clock', bindings / ((performance.now() - started) / 1000), '1/s')
     add('put and written, by one core', bindings / (mainThreadSeconds() - cpu), '1/s')
-    add('longest pause of the event loop', paused(), 'ms')
+    add('longest pause of the event loop', pauses().longest, 'ms')
     await store.close()
     add('octets on disk a binding', (await octetsIn(path)) / bindings, 'octets')
     const openStarted = performance.now()
