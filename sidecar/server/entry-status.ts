@@ -6,7 +6,7 @@ import { type RequestorStatus, viewOf } from './requestor-status.ts'
 
 /** Entries told of one by one: the first. The others are told of as one, {@link OTHERS}. */
 export const MAX_ENTRIES = 100
-export const OTHERS = 'others'
+export const OTHERS = '(others)'
 
 export interface EntryStatus {
   /** Its certificate, or its address or network. */

@@ -316,7 +316,7 @@ test('a cursor that pruning has passed can see it', () => {
   assert.deepEqual(memory.changesAfter(cursor, 10), { changes: [], through: 10, atEnd: true })
 })
 
-test('pruning by number raises an alarm with each call that moved the horizon early', () => {
+test('pruning by number raises an alarm with each call that moved the horizon early, and is counted apart', () => {
   let alarms = 0
   const memory = new Memory(4, { retention: { maxEnded: 2 }, onPrunedByCount: () => alarms++ })
   for (let i = 0; i < 10; i++) {
@@ -329,6 +329,7 @@ test('pruning by number raises an alarm with each call that moved the horizon ea
   memory.prune(10_000_000)
   assert.equal(memory.ended, 0)
   assert.equal(alarms, 8, 'not for what has reached its age')
+  assert.deepEqual(memory.forgotten, { age: 2, count: 8 })
 })
 
 test('pruning is bounded a call and gets everywhere in the end', () => {
