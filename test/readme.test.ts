@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { logLines } from '../sidecar/log-lines.ts'
+import { documents } from './support/documents.ts'
 import { packageRoot } from './support/package-root.ts'
 import { requestorTables, tables } from './support/tables.ts'
 
-const readme = readFileSync(join(packageRoot, 'sidecar', 'README.md'), 'utf8')
-const requestorReadme = readFileSync(join(packageRoot, 'sidecar', 'requestor', 'README.md'), 'utf8')
+const readme = documents.sidecar.text
+const requestorReadme = documents.requestor.text
 
 for (const [name, expected] of Object.entries(tables)) {
   test(`sidecar/README.md has the table of ${name} as the code has it`, () => {
@@ -15,16 +15,6 @@ for (const [name, expected] of Object.entries(tables)) {
     assert.ok(found, `the table of ${name} should be:\n\n${expected}\n`)
   })
 }
-
-test('every event named in sidecar/README.md exists', () => {
-  const events = new Set<string>(Object.values(logLines).map((line) => line.event))
-  const named = [
-    ...readme.matchAll(
-      /`((?:daemon|config|listener|operations|feed|active|requestor|query|store|clock|index)\.[a-z-]+)`/g,
-    ),
-  ]
-  for (const [, event] of named) assert.ok(events.has(event!), event)
-})
 
 for (const [name, expected] of Object.entries(requestorTables)) {
   test(`sidecar/requestor/README.md has the table of ${name} as the code has it`, () => {

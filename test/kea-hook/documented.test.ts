@@ -4,19 +4,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parameters } from '../../sidecar/config-parameters.ts'
+import { documents, firstCells, section } from '../support/documents.ts'
 import { packageRoot } from '../support/package-root.ts'
 
 const read = (file: string) => readFileSync(join(packageRoot, 'kea-hook', file), 'utf8')
-const readme = read('README.md')
+const { hook: readme } = documents
 const table = read('src/kea/parameter_table.h')
 const log = read('src/kea/log.h')
-
-function section(title: string): string {
-  const from = readme.indexOf(`\n## ${title}\n`)
-  assert.notEqual(from, -1, `README has no section ${title}`)
-  const to = readme.indexOf('\n## ', from + 4)
-  return readme.slice(from, to === -1 ? undefined : to)
-}
 
 function matches(text: string, pattern: RegExp): string[] {
   return [...text.matchAll(pattern)].map((match) => match[1]!)
@@ -41,7 +35,48 @@ const known = [
 ]
 
 test("the README's table of parameters has every parameter of the hook, in order, and no other", () => {
-  assert.deepEqual(matches(section('Parameters'), /^\| `([^`]+)` \|/gm), known)
+  assert.deepEqual(firstCells(section(readme, 'Parameters')), known)
+})
+
+/** What the README calls the types of parameter_table.h. */
+const types: Readonly<Record<string, string>> = {
+  boolean: 'boolean',
+  integer: 'integer',
+  text: 'string',
+  choice: 'string',
+  network: 'string',
+  name: 'string',
+  addresses: 'string or list',
+  codes: 'list',
+  octets: 'list',
+  subnets: 'list',
+  queries: 'list',
+}
+
+test("the README's table of parameters has the hook's types and defaults", () => {
+  const told = new Map(
+    [...section(readme, 'Parameters').text.matchAll(/^\| `([^`]+)` \|([^|]*)\|([^|]*)\|/gm)].map(
+      ([, name, type, byDefault]) => [
+        name!.split('.').at(-1)!,
+        { type: type!.trim(), byDefault: byDefault! },
+      ],
+    ),
+  )
+  const inTable = [...table.matchAll(/\{"([a-z-]+)", Type::(\w+),\s*"((?:[^"\\]|\\.)*)"/g)]
+  assert.ok(inTable.length > 25)
+  for (const [, name, type, value] of inTable) {
+    const row = told.get(name!)
+    assert.ok(row, name)
+    assert.equal(row.type, types[type!], name)
+    // None, for a family each, or for both; an empty list is told in words.
+    for (const one of value!
+      .replaceAll('\\"', '"')
+      .split('|')
+      .filter((text) => !['', '[ ]'].includes(text))) {
+      const bare = one.replace(/^\[ (\d.*) \]$/, '$1').replace(/^"ipc:.*(\/dhcp\d)"$/, '$1')
+      assert.ok(row.byDefault.includes(bare), `${name}: ${row.byDefault} should tell ${bare}`)
+    }
+  }
 })
 
 test('the hook and the sidecar know the same parameters of the requestor service', () => {
@@ -61,7 +96,10 @@ test('the hook fills in the defaults that the sidecar has, wherever both name a 
 test('every id that the hook logs has a paragraph in the README, and no other has one', () => {
   const ids = matches(log, /X\((LEASE_FEED_[A-Z_]+),/g)
   assert.ok(ids.length > 20)
-  assert.deepEqual(matches(section('Log messages'), /^\*\*(LEASE_FEED_[A-Z_]+)\*\*/gm), ids.toSorted())
+  assert.deepEqual(
+    matches(section(readme, 'Log messages').text, /^\*\*(LEASE_FEED_[A-Z_]+)\*\*/gm),
+    ids.toSorted(),
+  )
 })
 
 test("the hook registers every id of the core's with Kea", () => {
@@ -84,5 +122,5 @@ test('the library exports what callouts.cc and version.cc define, and nothing el
 
 test('the README names every statistic', () => {
   const set = matches(read('src/kea/reports.cc'), /set\("(lease-feed\.[a-z-]+)"/g)
-  assert.deepEqual(matches(section('Statistics'), /^\| `([^`]+)` \|/gm), set)
+  assert.deepEqual(firstCells(section(readme, 'Statistics')), set)
 })
