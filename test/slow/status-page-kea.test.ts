@@ -70,8 +70,8 @@ for (const root of keaRoots()) {
       Promise.all(
         service.families.map((family) =>
           perfdhcp(service.lab, root, family, {
-            ...{ clients: 500, seconds, renewals: 4, releases: 1 },
-            rate: family === 4 ? 9 : 3,
+            ...{ clients: 500, seconds, renewals: 3, releases: 1 },
+            rate: family === 4 ? 9 : 5,
           }),
         ),
       )

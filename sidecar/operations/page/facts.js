@@ -70,10 +70,19 @@ function serviceFacts({ config, refusedConfig, suspended, places, wantedPlaces, 
   else if (!tls.ready) all.push(['TLS', tls.problem ?? 'there is no certificate', 'ill'])
   for (const { what, at } of tls.ends) {
     const left = at / 1000 - now
-    const name = what[0].toUpperCase() + what.slice(1)
-    all.push([name, left > 0 ? `ends in ${duration(left)}` : 'has ended', left < 30 * 86_400 ? 'ill' : ''])
+    all.push([
+      endings[what],
+      left > 0 ? `ends in ${duration(left)}` : 'has ended',
+      left < 30 * 86_400 ? 'ill' : '',
+    ])
   }
   return all
+}
+
+const endings = {
+  certificate: 'Certificate',
+  'certificate of an authority': 'Authority',
+  'revocation list': 'Revocations',
 }
 
 /** As in the head of the table: who, state, what it may see, how far behind, what was sent, since when. */
