@@ -1,12 +1,22 @@
 // Over ipc:// whoever may write to the folder of the sockets may put sockets of his own there, and be taken for Kea. ZeroMQ
 // asks nobody who he is: the folder's owner and mode are all there is, so they are looked at.
-import { lstatSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { codeOf, reasonOf } from '../errors.ts'
 
+/** Kea's library makes its sockets and takes them away again: true where there are none. Over tcp:// nobody can tell. */
+export function socketsGone(endpoint: string): boolean {
+  const path = socketPath(endpoint)
+  return path !== undefined && !existsSync(path)
+}
+
+function socketPath(endpoint: string): string | undefined {
+  return /^ipc:\/\/(\/.+)$/.exec(endpoint)?.[1]
+}
+
 /** What is wrong with the folder of an endpoint's sockets; undefined = nothing, or it is not there yet. */
 export function folderFault(endpoint: string): string | undefined {
-  const path = /^ipc:\/\/(\/.+)$/.exec(endpoint)?.[1]
+  const path = socketPath(endpoint)
   if (path === undefined) return undefined
   const folder = dirname(path)
   try {

@@ -13,6 +13,8 @@ export interface FamilyFacts {
   readonly expected: boolean
   readonly storeOpen: boolean
   readonly feedState: FeedState
+  /** The library in Kea has no sockets at the feed's place. */
+  readonly socketsGone: boolean
   /** Milliseconds since Kea was last heard, or since the start. */
   readonly silentForMs: number
   /** A walk over Kea's leases has been completed, in this run or an earlier one: the store knows all bindings. */
@@ -71,10 +73,13 @@ export const rules: readonly Rule[] = [
       if (feedState === 'connecting') return 'Kea has not been heard yet'
       return feedState === 'silent' ? `Kea has not been heard for ${seconds(silentForMs)}` : undefined
     },
-    advice: ({ feedState, family }) =>
-      feedState === 'refused'
-        ? 'Install a library and a kea-leasequery that belong together, and start Kea anew.'
-        : `See whether kea-dhcp${family} runs, and whether its hooks-libraries still have libdhcp_lease_feed.so with this endpoint.`,
+    advice: ({ feedState, socketsGone, family }) => {
+      if (feedState === 'refused')
+        return 'Install a library and a kea-leasequery that belong together, and start Kea anew.'
+      if (!socketsGone)
+        return `The sockets of its feed are there: see whether kea-dhcp${family} was killed, hangs or cannot be reached.`
+      return `Its feed has no sockets: see whether kea-dhcp${family} runs, and whether its hooks-libraries still have libdhcp_lease_feed.so with this endpoint.`
+    },
   },
   {
     rule: 'a walk over all of its leases has been completed, now or in an earlier run',

@@ -2,6 +2,7 @@
 // `kea-leasequery status` prints. It is asked of the parts that know; nothing is scanned for it.
 import { hostname } from 'node:os'
 import { BindingState, type Family } from '../binding.ts'
+import { socketsGone } from '../feed/feed-folder.ts'
 import type { FeedFollower } from '../feed/feed-follower.ts'
 import type { FeedDetails } from '../feed/notes.ts'
 import type { RequestorService } from '../server/requestor-service.ts'
@@ -30,6 +31,8 @@ export interface FamilyStatus {
   /** See {@link FamilyFacts.expected}. */
   readonly expected: boolean
   readonly endpoint: string
+  /** Over ipc://: the library in Kea has none, as when Kea was stopped, or loads no such library any more. */
+  readonly socketsGone: boolean
   readonly feed: FeedDetails
   /** How many bindings are in each state, as Kea reported it last. */
   readonly bindings: Readonly<Record<keyof typeof BindingState, number>>
@@ -100,6 +103,7 @@ function familyStatus(parts: FamilyParts): FamilyStatus {
     family,
     expected,
     endpoint,
+    socketsGone: socketsGone(endpoint),
     feed,
     bindings: bindingsOf(store),
     changes: {
@@ -135,6 +139,7 @@ function bindingsOf({ counts }: Store): FamilyStatus['bindings'] {
 /** What is judged of a family. */
 export function factsOf({
   family,
+  socketsGone,
   expected,
   feed,
   history,
@@ -148,6 +153,7 @@ export function factsOf({
     expected,
     storeOpen: store.isOpen,
     feedState: feed.state,
+    socketsGone,
     silentForMs: feed.silentForMs,
     walked: history.horizon !== null,
     configured: config !== null,

@@ -39,7 +39,7 @@ test('exit code and text say whether requestors are served, and what to do if no
   const unready = await run('--metrics', place)
   assert.equal(unready.code, 1)
   assert.match(unready.output, /^Not ready\.\n {2}- DHCPv4: Kea has not been heard yet\n/)
-  assert.match(unready.output, /See whether kea-dhcp4 runs/)
+  assert.match(unready.output, /see whether kea-dhcp4 runs/)
 
   using core = startHook(daemon, 4)
   core.put(lease('192.0.2.7', 7), byClient)

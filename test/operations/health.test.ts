@@ -10,6 +10,7 @@ const well: FamilyFacts = {
   expected: true,
   storeOpen: true,
   feedState: 'following',
+  socketsGone: false,
   silentForMs: 300,
   walked: true,
   configured: true,
@@ -58,6 +59,12 @@ for (const [fault, reason] of faults) {
     assert.match(advice[0]!, /^[A-Z].*\.$/)
   })
 }
+
+test('where Kea is silent, what to look at depends on whether its library has sockets', () => {
+  const advice = (socketsGone: boolean) => judge({ feedState: 'silent', socketsGone }).advice.join()
+  assert.match(advice(true), /has no sockets: see whether kea-dhcp4 runs, .* hooks-libraries/)
+  assert.match(advice(false), /sockets of its feed are there: see whether kea-dhcp4 was killed/)
+})
 
 test('a walk, a replay and a pending walk of a known store leave it ready', () => {
   for (const feedState of ['walking', 'replaying', 'following'] as const) {

@@ -66,7 +66,7 @@ test('all is well: it says so, shows feed, requestors and changes as they come, 
   await using watched = await Watched.look()
   const { page } = watched
   await watched.says('Not ready')
-  await watched.says('See whether kea-dhcp4 runs')
+  await watched.says('see whether kea-dhcp4 runs')
   using core = startHook(watched, 4)
   for (let n = 1; n <= 25; n++) core.put(lease(`192.0.2.${n}`, n), byClient)
   await watched.says('All is well: DHCPv4 is followed and served.')

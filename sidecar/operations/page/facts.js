@@ -6,9 +6,21 @@ import { ago, count, counted, duration, octets, requestorState } from './words.j
 export function facts({ feed, bindings, history, service, subnets, endpoint }, now) {
   const { kea, newestSeq, appliedSeq, ring, counters, walk, lastWalk } = feed
   const behind = newestSeq - appliedSeq
+  const isHeard = feed.state !== 'silent' && feed.state !== 'connecting'
   const all = [
-    ['Kea', kea === null ? 'not heard yet' : `${kea.version}, heard ${ago(feed.silentForMs / 1000)}`],
-    ['Feed', behind === 0 ? 'every change taken' : `${counted(behind, 'change')} behind`],
+    [
+      'Kea',
+      kea === null ? 'not heard yet' : `${kea.version}, heard ${ago(feed.silentForMs / 1000)}`,
+      isHeard ? '' : 'ill',
+    ],
+    [
+      'Feed',
+      behind === 0
+        ? isHeard
+          ? 'every change taken'
+          : 'nothing arrives'
+        : `${counted(behind, 'change')} behind`,
+    ],
   ]
   const lost = counters.lost + ring.overwritten + ring.lost
   if (lost > 0) {
