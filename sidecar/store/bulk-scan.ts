@@ -236,8 +236,9 @@ class Scan implements BulkScan {
 // ---- which way to go
 
 /** The chains that hold all a selector finds; undefined = no chain does. */
-function partsOf({ chains, chained }: Scanned, selector: BulkSelector): ChainOf[] | undefined {
-  if (!chained && selector.by !== 'client-id') return undefined
+function partsOf({ chains, chained, table }: Scanned, selector: BulkSelector): ChainOf[] | undefined {
+  // While a store that was just opened is indexed, only DHCPv6 has the clients' chains.
+  if (!chained && (table.family === 4 || selector.by !== 'client-id')) return undefined
   switch (selector.by) {
     case 'hardware-address':
       return chains.byHardwareAddress(selector.hardwareAddress)

@@ -37,6 +37,9 @@ const SCAN_VISIT = 65_536
 const OVERDUE_VISIT = 131_072
 const OVERDUE_FOUND = 4096
 
+/** Chains that are made while loading: in DHCPv6 who follows changes is shown what else the client holds. */
+const ALONG = { 4: 0, 6: CLIENT_CHAIN } as const
+
 export interface MemoryOptions {
   readonly retention?: Partial<Retention> | undefined
   /** A call of prune() has taken ends for their number, not for their age: the horizon has moved before its time. */
@@ -68,7 +71,7 @@ export class Memory {
   #horizon: LogicalSeconds | undefined
   #horizonFloor: LogicalSeconds = 0
   #pruneFrom: ChangeNumber = 0
-  /** Bindings from here up to {@link #unchainedEnd} may be in the chain of their client alone. */
+  /** Bindings from here up to {@link #unchainedEnd} may be in no chain but one of {@link ALONG}. */
   #unchained = 1
   #unchainedEnd = 0
   #round = 1
@@ -161,6 +164,8 @@ export class Memory {
   }
 
   heldBy(clientId: Uint8Array, visit: number = Number.POSITIVE_INFINITY): Binding[] {
+    // A store of DHCPv4 that was just opened has others to ask first: nobody there is told of a client's other bindings.
+    if (this.family === 4) this.chainSome(Number.POSITIVE_INFINITY)
     const held: Binding[] = []
     let visited = 0
     for (let at = this.chains.firstOfClient(clientId); at !== 0; at = this.chains.nextOfClient(at)) {
@@ -425,7 +430,7 @@ export class Memory {
       return true
     }
     table.enterStored(ordinal)
-    this.chains.link(ordinal, CLIENT_CHAIN)
+    this.chains.link(ordinal, ALONG[this.family])
     this.#unchainedEnd = ordinal
     this.#lengths[table.prefixLength(ordinal)]!++
     this.#count(table.state(ordinal), 1)

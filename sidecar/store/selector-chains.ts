@@ -28,7 +28,7 @@ const UNCHAINED = RELAY_DATA << 1
 
 /** All chains of a binding. */
 export const ALL_CHAINS = -1
-/** The one that is needed from the start: who follows changes in DHCPv6 is shown what else the client holds. */
+/** The chain of its client. */
 export const CLIENT_CHAIN = CLIENT
 
 /** A chain by its value. */
