@@ -16,7 +16,10 @@ done
 begin_log
 say "Build (log: build/setup.log)"
 require_node
-[ -n "$only_typescript" ] || system_packages "${build_packages[@]}"
+if [ -z "$only_typescript" ]; then
+  system_packages "${build_packages[@]}"
+  node_headers
+fi
 lock "$project/build/setup.lock"
 npm_packages
 build_typescript

@@ -137,6 +137,9 @@ build_addon() {
   step "building the hook's core as a Node addon" bash kea-hook/build-addon.sh
 }
 
+# Debian keeps Node's headers in a package of their own.
+node_headers() { bash test/setup/node-headers.sh >/dev/null 2>&1 || system_packages libnode-dev; }
+
 build_native() { step "building what tells systemd of the service" bash sidecar/operations/build-native.sh; }
 
 # build_hook ROOT OUT WHAT
@@ -190,6 +193,7 @@ prepare_laboratory() {
   fi
   system_packages "${build_packages[@]}" ${hosts_roots:+"${laboratory_packages[@]}"} ${with_fuzzers:+"${fuzz_packages[@]}"} \
     ${with_browser:+"${browser_packages[@]}"}
+  node_headers
   lock "$project/build/setup.lock"
   npm_packages
   build_typescript

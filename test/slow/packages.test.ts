@@ -48,6 +48,7 @@ for (const debian of debians()) {
       await site.configure()
       await site.startSidecar()
       for (const family of families) {
+        await machine.run([sidecar, '--check-config', `/etc/kea/kea-dhcp${family}.conf`])
         await site.startKea(family)
         await site.logged('feed.reconciled', family)
         const said = await site.check(family)
@@ -58,6 +59,7 @@ for (const debian of debians()) {
         await site.lease(family, CLIENTS, 1)
         await watch.knows(CLIENTS)
       }
+      assert.match(await machine.run([sidecar, 'status']), /./)
       const page = "fetch('http://127.0.0.1:9547/').then((answer) => answer.text()).then(console.log)"
       assert.match(await machine.run(['node', '-e', page]), /<html/)
     })
