@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { after } from 'node:test'
 import { Authority } from '../support/certificates.ts'
 import { perfdhcp } from '../support/clients.ts'
+import { blocks, documents } from '../support/documents.ts'
 import { type JsonObject, keaConfig, keaJson } from '../support/kea-config.ts'
 import { interfaces, Laboratory } from '../support/laboratory.ts'
 import { type Debian, Machine } from '../support/machine.ts'
@@ -40,13 +41,11 @@ const client = authority.issue({ names: 'DNS:bng1.example.net' })
 
 /** What README.md tells operators to put into kea.conf; for DHCPv6 changed as it says there. */
 export function documentedBlock(family: Family): JsonObject {
-  const [, block] = /```json\n( *"hooks-libraries":[^`]*)```/.exec(
-    readFileSync(packagePath('README.md'), 'utf8'),
-  )!
+  const block = blocks(documents.readme).find(({ text }) => text.startsWith('"hooks-libraries"'))!.text
   const text =
     family === 4
-      ? block!
-      : block!
+      ? block
+      : block
           .replaceAll('/dhcp4', '/dhcp6')
           .replaceAll(hosts[4], hosts[6])
           .replaceAll(networks[4], networks[6])
