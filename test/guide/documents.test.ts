@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, it } from 'node:test'
-import { parameters } from '../../sidecar/config-parameters.ts'
 import { daemonFlags } from '../../sidecar/daemon-flags.ts'
 import { errorTable } from '../../sidecar/errors.ts'
 import { logLines } from '../../sidecar/log-lines.ts'
@@ -94,7 +93,7 @@ describe('the documents', () => {
     const ofHook = firstCells(section(documents.hook, 'Parameters'))
     const groups = new Set(ofHook.filter((name) => name.includes('.')).map((name) => name.split('.')[0]!))
     const heads = [...first, ...groups].map((head) => head.replace('[]', '\\[\\]')).join('|')
-    const known = new Set([...events, ...ofHook, ...parameters.map(({ name }) => name)])
+    const known = new Set([...events, ...ofHook])
     allKnown(new RegExp(`\`((?:${heads})\\.[a-z]+(?:[.-][a-z]+)*)\``, 'g'), known)
   })
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { parameters } from '../../sidecar/config-parameters.ts'
+import type { Family } from '../../sidecar/binding.ts'
+import { parseService } from '../../sidecar/config.ts'
 import { documents, firstCells, section } from '../support/documents.ts'
 import { packageRoot } from '../support/package-root.ts'
 
@@ -16,11 +17,16 @@ function matches(text: string, pattern: RegExp): string[] {
   return [...text.matchAll(pattern)].map((match) => match[1]!)
 }
 
-/** Names of one table of parameter_table.h, each with what it stands within. */
-function rows(name: string, within: string): string[] {
-  const body = new RegExp(`> ${name} = \\{\\n([^;]*)\\n\\};`).exec(table)?.[1]
+/** The rows of one table of parameter_table.h, as they stand there. */
+function bodyOf(name: string): string {
+  const body = new RegExp(`${name} = \\{(?:\\n([^;]*)\\n)?([^;]*)\\};`).exec(table)
   assert.ok(body, `parameter_table.h has no table ${name}`)
-  return matches(body, /\{"([a-z-]+)", Type::/g).map((parameter) => within + parameter)
+  return body[1] ?? `{${body[2]}}`
+}
+
+/** Names of one table, each with what it stands within. */
+function rows(name: string, within: string): string[] {
+  return matches(bodyOf(name), /\{"([a-z-]+)", Type::/g).map((parameter) => within + parameter)
 }
 
 const known = [
@@ -79,19 +85,56 @@ test("the README's table of parameters has the hook's types and defaults", () =>
   }
 })
 
-test('the hook and the sidecar know the same parameters of the requestor service', () => {
-  const service = known.filter((name) => !name.startsWith('feed.'))
-  assert.deepEqual(service.toSorted(), parameters.map((parameter) => parameter.name).toSorted())
-})
+/** Names that the sidecar's reader of a map lets pass. */
+function readBy(file: string, call: RegExp): string[] {
+  const source = readFileSync(join(packageRoot, 'sidecar', file), 'utf8')
+  const list = new RegExp(`${call.source} \\[([^\\]]*)\\]`).exec(source)?.[1]
+  assert.ok(list, `${file} has no ${call.source}`)
+  return matches(list, /'([a-z-]+)'/g)
+}
 
-test('the hook fills in the defaults that the sidecar has, wherever both name a number', () => {
-  for (const parameter of parameters) {
-    if (!/^\d+$/.test(parameter.byDefault)) continue
-    const name = parameter.name.split('.').at(-1)!
-    const inHook = new RegExp(`\\{"${name}", Type::integer, "(\\d+)"`).exec(table)?.[1]
-    assert.equal(inHook, parameter.byDefault, parameter.name)
+test('the hook and the sidecar know the same parameters of the requestor service', () => {
+  const maps: readonly (readonly [hook: string, file: string, call: RegExp, more?: readonly string[]])[] = [
+    ['kAdvanced', 'config.ts', /service\.map\('advanced',/],
+    ['kTls', 'config.ts', /service\.map\('tls',/],
+    ['kHistory', 'config.ts', /service\.map\('history',/],
+    ['kRequester', 'config-requesters.ts', /new MapReader\(place, entry,/, ['keepalive']],
+    ['kKeepalive', 'config-requesters.ts', /map\.map\('keepalive',/],
+  ]
+  for (const [hook, file, call, more = []] of maps) {
+    assert.deepEqual(readBy(file, call).toSorted(), [...rows(hook, ''), ...more].toSorted(), hook)
   }
 })
+
+/** What the hook fills in for parameters of one table that are not given. */
+function defaultsOf(name: string, family: Family): Record<string, unknown> {
+  const given = [...bodyOf(name).matchAll(/\{"([a-z-]+)", Type::\w+,\s*"((?:[^"\\]|\\.)*)"/g)].flatMap(
+    ([, key, value]) => {
+      const both = value!.replaceAll('\\"', '"').split('|')
+      const own = both[family === 6 ? both.length - 1 : 0]!
+      return own === '' ? [] : [[key!, JSON.parse(own) as unknown] as const]
+    },
+  )
+  assert.ok(given.length > 0)
+  return Object.fromEntries(given)
+}
+
+for (const family of [4, 6] as const) {
+  test(`DHCPv${family}: the defaults that the hook fills in are the sidecar's`, () => {
+    const address = family === 4 ? '192.0.2.1' : '2001:db8::1'
+    const parsed = (service: object) => parseService(JSON.stringify(service), family)
+    const filledIn = {
+      advanced: defaultsOf('kAdvanced', family),
+      tls: defaultsOf('kTls', family),
+      history: defaultsOf('kHistory', family),
+      ...defaultsOf('kCapture', family),
+      requesters: [
+        { address, ...defaultsOf('kRequester', family), keepalive: defaultsOf('kKeepalive', family) },
+      ],
+    }
+    assert.deepEqual(parsed(filledIn), parsed({ requesters: [{ address }] }))
+  })
+}
 
 test('every id that the hook logs has a paragraph in the README, and no other has one', () => {
   const ids = matches(log, /X\((LEASE_FEED_[A-Z_]+),/g)

@@ -1,5 +1,4 @@
 /** The tables of sidecar/README.md, as the code has them. */
-import { parameters } from '../../sidecar/config-parameters.ts'
 import { daemonFlags, exitCodes, statusExitCodes, statusFlags } from '../../sidecar/daemon-flags.ts'
 import { errorTable } from '../../sidecar/errors.ts'
 import type { Flag } from '../../sidecar/flags.ts'
@@ -15,7 +14,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 const code = (text: string) => `\`${text}\``
-const codeUnless = (text: string, plain: RegExp) => (plain.test(text) ? text : code(text))
 
 function flagTable(flags: readonly Flag[]): string {
   return table(
@@ -33,15 +31,6 @@ function exitCodeTable(codes: Readonly<Record<number, string>>): string {
 }
 
 export const tables = {
-  parameters: table(
-    ['parameter', 'type', 'default', 'meaning'],
-    parameters.map(({ name, type, byDefault, meaning }) => [
-      code(name),
-      type,
-      codeUnless(byDefault, /^(none|all|-|by family|67, 547)$/),
-      meaning,
-    ]),
-  ),
   flags: flagTable(daemonFlags),
   exitCodes: exitCodeTable(exitCodes),
   'flags of status': flagTable(statusFlags),
