@@ -1,22 +1,27 @@
 // What Kea calls. Each callout fetches its arguments and hands over; none throws, blocks, or touches status or
 // arguments. Callouts of the other family's server are never called.
 //
-// Which hook points, and why no others: each one costs Kea the preparation of its arguments for every packet, so
-// only those stand here that come on the thread that writes the lease, right before it does. In IPv4 each write has
-// one (lease4_select, lease4_renew, lease4_release, lease4_decline). In IPv6 some writes have none; pkt6_receive
-// stands for them, and leases6_committed for what it misses when Kea moves a packet to another thread.
+// Which hook points, and why no others: each one costs Kea the preparation of its arguments for every packet, which
+// is most of what this library costs it. So only those stand here that come on the thread that writes the lease, right
+// before it does. In IPv4 each write has one (lease4_select, lease4_renew, lease4_release, lease4_decline). In IPv6
+// some writes have none; pkt6_receive stands for them.
+//
+// Kea may move an IPv6 packet to another thread after pkt6_receive: the end of the packet tells what that has hidden.
+// It shows at pkt6_send, for half of what leases6_committed costs, unless a library holds packets back: beside such
+// ones leases6_committed it is, and lease6_select for what is then never sent.
 #include "kea.h"
 
+#include <dhcp/dhcp6.h>
 #include <dhcpsrv/cfgmgr.h>
 #include <hooks/hooks.h>
 #include <process/daemon.h>
 
-#include <algorithm>
 #include <memory>
 
 #include "commands.h"
 #include "hook.h"
 #include "lease_commands.h"
+#include "other_libraries.h"
 
 using isc::data::ConstElementPtr;
 using isc::dhcp::CfgMgr;
@@ -67,11 +72,6 @@ T argument(CalloutHandle& handle, const char* name) {
     return value;
 }
 
-bool hasArgument(CalloutHandle& handle, const char* name) {
-    const auto names = handle.getArgumentNames();
-    return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 // The packet that the callout is about is the one that this thread answers.
 int packet4(CalloutHandle& handle) noexcept {
     return guarded([&](Hook&) { ThreadContext::current().begin(argument<Pkt4Ptr>(handle, "query4")); });
@@ -110,6 +110,27 @@ int offered4(CalloutHandle& handle) {
     });
 }
 
+int committed6(CalloutHandle& handle) {
+    return guarded([&](Hook& loaded) {
+        const auto query = argument<Pkt6Ptr>(handle, "query6");
+        ThreadContext::current().resume(query);
+        if (loaded.wantsWritten()) {
+            written<Lease6CollectionPtr>(loaded, handle, {"deleted_leases6", "leases6"});
+        }
+        // Since 2.7.7 the answer is there.
+        loaded.answered(query, LEASE_FEED_KEA_VERSION >= 20707 ? argument<Pkt6Ptr>(handle, "response6") : Pkt6Ptr());
+    });
+}
+
+int sent6(CalloutHandle& handle) {
+    return guarded([&](Hook& loaded) {
+        const auto response = argument<Pkt6Ptr>(handle, "response6");
+        if (response && response->getType() == DHCPV6_REPLY) {
+            loaded.answered(argument<Pkt6Ptr>(handle, "query6"), response);
+        }
+    });
+}
+
 int renewal6(CalloutHandle& handle) noexcept {
     return guarded([&](Hook&) {
         ThreadContext& thread = ThreadContext::current();
@@ -119,6 +140,23 @@ int renewal6(CalloutHandle& handle) noexcept {
             thread.renewing(*lease);
         }
     });
+}
+
+// What not every configuration needs.
+void registerCommitted(LibraryHandle& handle, Family family, bool tap) {
+    const SrvConfigPtr staged = CfgMgr::instance().getStagingCfg();
+    const bool wants_written = !tap || Hook::leasesInSql(staged);
+    if (family == Family::v4) {
+        if (wants_written) {
+            handle.registerCallout("leases4_committed", committed4);
+            handle.registerCallout("lease4_offer", offered4);
+        }
+    } else if (wants_written || othersMayPark(staged)) {
+        handle.registerCallout("lease6_select", packet6);
+        handle.registerCallout("leases6_committed", committed6);
+    } else {
+        handle.registerCallout("pkt6_send", sent6);
+    }
 }
 
 int loadFor(Family family, LibraryHandle& handle) {
@@ -140,11 +178,7 @@ int loadFor(Family family, LibraryHandle& handle) {
         config = defaultConfig(family);
         from = ServiceFrom::defaults;
     }
-    if (family == Family::v4 && (!config.tap || Hook::leasesInSql(CfgMgr::instance().getStagingCfg()))) {
-        // Elsewhere they would only cost Kea the preparation of their arguments.
-        handle.registerCallout("leases4_committed", committed4);
-        handle.registerCallout("lease4_offer", offered4);
-    }
+    registerCommitted(handle, family, config.tap);
     hook = std::make_unique<Hook>(family, std::move(config), from, std::move(problems));
     Hook::setLoaded(hook.get());
     registerCommands(handle);
@@ -258,10 +292,6 @@ int pkt6_receive(CalloutHandle& handle) {
     return guarded([&](Hook&) { ThreadContext::current().begin(argument<Pkt6Ptr>(handle, "query6")); });
 }
 
-int lease6_select(CalloutHandle& handle) {
-    return packet6(handle);
-}
-
 int lease6_renew(CalloutHandle& handle) {
     return renewal6(handle);
 }
@@ -292,19 +322,6 @@ int lease6_expire(CalloutHandle& handle) {
 
 int addr6_register(CalloutHandle& handle) {
     return packet6(handle);
-}
-
-int leases6_committed(CalloutHandle& handle) {
-    return guarded([&](Hook& loaded) {
-        ThreadContext::current().resume(argument<Pkt6Ptr>(handle, "query6"));
-        if (loaded.wantsWritten()) {
-            written<Lease6CollectionPtr>(loaded, handle, {"deleted_leases6", "leases6"});
-        }
-        // The answer is there since Kea 2.7.7.
-        loaded.committed(argument<Pkt6Ptr>(handle, "query6"), hasArgument(handle, "response6")
-                                                                  ? argument<Pkt6Ptr>(handle, "response6")
-                                                                  : Pkt6Ptr());
-    });
 }
 
 }

@@ -255,23 +255,25 @@ void Hook::cached(const Lease6& lease) {
     }
 }
 
-void Hook::committed(const Pkt6Ptr& query, const Pkt6Ptr& response) {
+void Hook::answered(const Pkt6Ptr& query, const Pkt6Ptr& response) {
     ThreadContext& thread = ThreadContext::current();
     thread.resume(query);
-    const PacketView* packet = feed_ ? thread.packetInHand(config_.captured) : nullptr;
-    if (packet) {
-        // What Kea wrote before this packet came into sight of a callout: the removal of a lease that no longer fits.
+    if (feed_) {
+        // Encoded only where there is something to tell.
+        const auto packet = [&] { return thread.packetInHand(config_.captured); };
+        // What Kea wrote before this packet came into sight of a callout: on a thread that it was moved to, or the
+        // removal of a lease that no longer fits.
         const Octets duid = thread.clientInHand();
         thread.settle([&](const Tapped& write) {
             if (write.client_id != duid) {
                 return false;
             }
             if (write.origin == Origin::unknown) {
-                feed_->annotate(write.about(Origin::client, packet));
+                feed_->annotate(write.about(Origin::client, packet()));
             }
             return true;
         });
-        thread.eachUnwritten([&](const Tapped& lease) { feed_->annotate(lease.about(Origin::unknown, packet)); });
+        thread.eachUnwritten([&](const Tapped& lease) { feed_->annotate(lease.about(Origin::unknown, packet())); });
         if (response && (query->getType() == DHCPV6_REQUEST || query->getType() == DHCPV6_SOLICIT)) {
             annotateReused(thread, response);
         }

@@ -19,6 +19,7 @@
 #include "lease_tap.h"
 #include "log.h"
 #include "main_thread.h"
+#include "other_libraries.h"
 #include "packet_stash.h"
 #include "parameters.h"
 #include "reports.h"
@@ -57,9 +58,9 @@ public:
     /// Kea answered from its cache: nothing was written, but the client may be behind another port now.
     void cached(const isc::dhcp::Lease4& lease);
     void cached(const isc::dhcp::Lease6& lease);
-    /// An IPv6 packet is done.
+    /// An IPv6 packet is done: whatever it was to write is written.
     /// @param response  Kea's answer, null where Kea does not tell
-    void committed(const isc::dhcp::Pkt6Ptr& query, const isc::dhcp::Pkt6Ptr& response);
+    void answered(const isc::dhcp::Pkt6Ptr& query, const isc::dhcp::Pkt6Ptr& response);
     /// Kea declined an address of its own accord (ping check), for this packet.
     void serverDeclined();
     /// A lease that callouts name after it was written.

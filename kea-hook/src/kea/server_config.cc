@@ -35,30 +35,6 @@ using isc::dhcp::SharedNetwork6Ptr;
 namespace lease_feed {
 namespace {
 
-// A library of the configuration is a pair in Kea 2.6, a struct later.
-inline const std::string& nameOf(const std::pair<std::string, ConstElementPtr>& library) {
-    return library.first;
-}
-
-template <typename Library>
-auto nameOf(const Library& library) -> decltype((library.libname_)) {
-    return library.libname_;
-}
-
-inline const ConstElementPtr& parametersOf(const std::pair<std::string, ConstElementPtr>& library) {
-    return library.second;
-}
-
-template <typename Library>
-auto parametersOf(const Library& library) -> decltype((library.parameters_)) {
-    return library.parameters_;
-}
-
-bool isOff(const ConstElementPtr& map, const char* name) {
-    const ConstElementPtr value = map && map->getType() == Element::map ? map->get(name) : ConstElementPtr();
-    return value && value->getType() == Element::boolean && !value->boolValue();
-}
-
 // Holds the octets that a SubnetView points to.
 class SubnetScratch {
 public:
@@ -242,34 +218,6 @@ bool isConfigurationTest(const ConstSrvConfigPtr& config) {
     const std::string access = config->getCfgDbAccess()->getLeaseDbAccessString();
     return access.find("universe=4 persist=false") != std::string::npos ||
            access.find("universe=6 persist=false") != std::string::npos;
-}
-
-HighAvailability highAvailabilityOf(const ConstSrvConfigPtr& config) {
-    HighAvailability result;
-    for (const auto& library : config->getHooksConfig().get()) {
-        if (nameOf(library).find("libdhcp_ha.") == std::string::npos) {
-            continue;
-        }
-        result.loaded = true;
-        // Both are true where they are not given.
-        result.own_threads = !isOff(config->getDHCPMultiThreading(), "enable-multi-threading");
-        const ConstElementPtr parameters = parametersOf(library);
-        if (!parameters || parameters->getType() != Element::map) {
-            continue;
-        }
-        const ConstElementPtr relations = parameters->get("high-availability");
-        if (!relations || relations->getType() != Element::list) {
-            continue;
-        }
-        for (const auto& relation : relations->listValue()) {
-            const ConstElementPtr threads =
-                relation->getType() == Element::map ? relation->get("multi-threading") : ConstElementPtr();
-            if (isOff(threads, "enable-multi-threading") || isOff(threads, "http-dedicated-listener")) {
-                result.own_threads = false;
-            }
-        }
-    }
-    return result;
 }
 
 }  // namespace lease_feed

@@ -28,10 +28,4 @@ ExtendedInfo extendedInfoOf(Family family, const isc::dhcp::ConstSrvConfigPtr& c
 /// Whether the configuration belongs to `kea-dhcp4 -T` or `kea-dhcp6 -T`, which call the callouts of a real start.
 bool isConfigurationTest(const isc::dhcp::ConstSrvConfigPtr& config);
 
-struct HighAvailability {
-    bool loaded = false;
-    bool own_threads = false;  ///< the partner's commands come to its own listener, never to the main thread
-};
-HighAvailability highAvailabilityOf(const isc::dhcp::ConstSrvConfigPtr& config);
-
 }  // namespace lease_feed

@@ -1,0 +1,17 @@
+// What the other libraries of a configuration do that ours has to reckon with.
+#pragma once
+
+#include <dhcpsrv/srv_config.h>
+
+namespace lease_feed {
+
+struct HighAvailability {
+    bool loaded = false;
+    bool own_threads = false;  ///< the partner's commands come to its own listener, never to the main thread
+};
+HighAvailability highAvailabilityOf(const isc::dhcp::ConstSrvConfigPtr& config);
+
+/// Whether one of them may hold a packet back (Kea: park it). Such a packet goes on later, on another thread, or never.
+bool othersMayPark(const isc::dhcp::ConstSrvConfigPtr& config);
+
+}  // namespace lease_feed
