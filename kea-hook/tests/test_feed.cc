@@ -1,5 +1,7 @@
 // The whole core over its sockets, with libzmq at the other end.
+#include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,6 +13,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
+#include <fstream>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -211,6 +214,51 @@ void countsWhatItOverwrites() {
     CHECK(status.last_seq == 1000 && status.oldest_seq == 901);
     CHECK(status.overwritten == 900 && status.published == 100);
     CHECK(stage.log.count("LEASE_FEED_RING_OVERWRITTEN 900 events") == 1);
+}
+
+void losesNothingWhileNobodyIsConnected() {
+    Stage stage;
+    stage.settings.ring_events = 100;
+    auto feed = stage.make();
+    feed->start();
+    const auto until = [&](std::uint64_t published) {
+        const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+        while (feed->status().published < published && std::chrono::steady_clock::now() < patience) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    };
+    std::uint32_t n = 0;
+    for (int turn = 1; turn <= 20; ++turn) {
+        for (int i = 0; i < 50; ++i) publishOne(*feed, n++);
+        until(n);
+    }
+    CHECK(feed->status().published == 1000 && feed->status().overwritten == 0);
+    Subscriber subscriber(stage.settings.endpoint);
+    CHECK(subscriber.receive());  // it is connected by now
+    publishOne(*feed, n++);
+    while (subscriber.next != n + 1 && subscriber.receive()) {
+    }
+    CHECK(subscriber.next == 1002 && subscriber.lost == 0);
+    CHECK(feed->status().oldest_seq == 902);
+}
+
+void letsKeaGoFirst() {
+    const int before = ::sched_getscheduler(0);
+    Stage stage;
+    auto feed = stage.make();
+    feed->start();
+    CHECK(::sched_getscheduler(0) == before);
+    int threads = 0;
+    DIR* const tasks = ::opendir("/proc/self/task");
+    while (const dirent* task = ::readdir(tasks)) {
+        std::string name;
+        std::getline(std::ifstream(std::string("/proc/self/task/") + task->d_name + "/comm"), name);
+        if (name != "lease-feed" && name.find("ZMQbg/IO") == std::string::npos) continue;
+        ++threads;
+        CHECK(::sched_getscheduler(std::atoi(task->d_name)) == SCHED_BATCH);
+    }
+    ::closedir(tasks);
+    CHECK(threads == 2);
 }
 
 void ownsItsPath() {
@@ -422,6 +470,8 @@ int main() {
     return check::run({
         {"publishes events of several threads in order and without gaps", publishesInOrder},
         {"counts and logs what was overwritten before it could be published", countsWhatItOverwrites},
+        {"loses nothing while nobody is connected, and serves who comes then", losesNothingWhileNobodyIsConnected},
+        {"has its threads leave the processor to Kea's, and changes nothing of the caller's", letsKeaGoFirst},
         {"owns its path: a second feed is told who holds it", ownsItsPath},
         {"says what is wrong with an endpoint", saysWhatIsWrongWithAnEndpoint},
         {"leaves the caller's signals alone and no descriptor to children", blocksSignalsAndInheritsNothing},

@@ -100,6 +100,9 @@ void wakesOnceAtTheNumberAskedFor() {
     CHECK(ring.push("f").wake == Wake::no);
     CHECK(ring.sleep(7, 7) == 0);
     CHECK(ring.lose().wake == Wake::now);
+    CHECK(ring.sleep(8, 9, false) == 0);  // who looks by itself is told only of the last of those
+    CHECK(ring.push("h").wake == Wake::no);
+    CHECK(ring.push("i").wake == Wake::now);
 }
 
 void tellsWhoWouldSleepWhatIsThere() {

@@ -41,6 +41,14 @@ void Batcher::turn(void* socket, Steady::time_point now, int most_batches) {
     tellOverwritten(now, waiting < kGatherEvents);
 }
 
+void Batcher::pass(Steady::time_point now) {
+    const Ring::Bounds bounds = ring_.bounds();
+    if (bounds.oldest > next()) skipTo(bounds.oldest, now);
+    published_.fetch_add(bounds.newest + 1 - next(), std::memory_order_relaxed);
+    next_.store(bounds.newest + 1, std::memory_order_relaxed);
+    tellOverwritten(now, true);
+}
+
 void Batcher::skipTo(std::uint64_t seq, Steady::time_point now) {
     const std::uint64_t gone = seq - next();
     overwritten_.fetch_add(gone, std::memory_order_relaxed);

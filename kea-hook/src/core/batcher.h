@@ -17,7 +17,7 @@ constexpr std::size_t kBatchOctets = 64 * 1024;
 constexpr std::size_t kGatherEvents = 64;  ///< enough not to wait for more
 /// So long a lone event waits for others. What a batch costs the machine does not depend on its size, so at ordinary
 /// rates this divides the cost; nobody who asks for leases over TCP can tell the difference.
-constexpr Steady::duration kGatherTime = std::chrono::milliseconds(2);
+constexpr Steady::duration kGatherTime = std::chrono::microseconds(2500);
 
 class Batcher {
 public:
@@ -26,8 +26,10 @@ public:
     /// Sends what is there, at most `most_batches` batches; after the first, only while there is enough not to wait for
     /// more.
     void turn(void* socket, Steady::time_point now, int most_batches);
+    /// Passes over what is there, where nobody would get it: who comes later finds it in the ring.
+    void pass(Steady::time_point now);
 
-    /// The next number to publish: all before it were sent, or overwritten before they could be.
+    /// The next number to publish: all before it were sent, passed over, or overwritten before they could be.
     std::uint64_t next() const { return next_.load(std::memory_order_relaxed); }
     std::uint64_t published() const { return published_.load(std::memory_order_relaxed); }
     std::uint64_t overwritten() const { return overwritten_.load(std::memory_order_relaxed); }

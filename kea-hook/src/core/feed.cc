@@ -2,11 +2,13 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <zmq.h>
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -33,6 +35,8 @@ constexpr Steady::duration kHeartbeatEach = std::chrono::seconds(1);
 // Of each kind of work, so much before the others have their turn.
 constexpr int kBatchesATurn = 16;
 constexpr int kRequestsATurn = 32;
+// So many events in a batch, and it is all but certain that more come while the next one is gathered.
+constexpr std::uint64_t kBusyEvents = 3;
 
 // Threads made meanwhile inherit the mask: signals are Kea's main thread's, as for Kea's own workers.
 class AllSignalsBlocked {
@@ -50,6 +54,20 @@ private:
     sigset_t before_{};
 };
 
+// On a processor that is shared with Kea's threads, those go first: this one's wake-ups do not interrupt them. Inherited
+// by libzmq's threads. Where the kernel refuses it, nothing is lost but that.
+void yieldToOthers() {
+    const sched_param none{};
+    ::sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
+timespec toTimespec(std::chrono::nanoseconds time) {
+    timespec result{};
+    result.tv_sec = time.count() / 1000000000;
+    result.tv_nsec = time.count() % 1000000000;
+    return result;
+}
+
 }  // namespace
 
 class Feed::Impl {
@@ -62,17 +80,21 @@ public:
 
     void start() {
         if (thread_.joinable()) throw FeedError("the feed at '" + settings_.endpoint + "' runs already");
-        const AllSignalsBlocked quiet;
-        sockets_.emplace(settings_, log_);
         pager_.open();
         stopping_.store(false);
+        std::promise<std::string> refusal;
+        std::future<std::string> refused = refusal.get_future();
         try {
-            thread_ = std::thread([this] { run(); });
+            const AllSignalsBlocked quiet;
+            thread_ = std::thread([this](std::promise<std::string> to) { run(std::move(to)); }, std::move(refusal));
         } catch (const std::system_error& error) {
-            sockets_.reset();
             throw FeedError(std::string("cannot start the feed's publisher thread: ") + error.what());
         }
-        pthread_setname_np(thread_.native_handle(), "lease-feed");
+        const std::string reason = refused.get();
+        if (!reason.empty()) {
+            thread_.join();
+            throw FeedError(reason);
+        }
     }
 
     void stop(std::uint32_t drain_ms) noexcept {
@@ -124,7 +146,23 @@ public:
     Facts facts_;
 
 private:
-    void run() noexcept {
+    // The sockets are made here, for what libzmq's threads inherit.
+    std::string openSockets() noexcept {
+        try {
+            sockets_.emplace(settings_, log_);
+            return {};
+        } catch (const std::exception& error) {
+            return error.what();
+        }
+    }
+
+    /// @param refusal  of why it ends at once, "" when it runs
+    void run(std::promise<std::string> refusal) noexcept {
+        pthread_setname_np(pthread_self(), "lease-feed");
+        yieldToOthers();
+        const std::string reason = openSockets();
+        refusal.set_value(reason);
+        if (!reason.empty()) return;
         log(FeedLog::Level::info, log_id::started,
             "the feed is published at '" + settings_.endpoint + "', epoch " + toHex(epoch_));
         next_beat_ = Steady::now();
@@ -151,26 +189,35 @@ private:
             if (sockets_->tend()) read_sockets_ = true;
             pager_.turn(now, send_);
         }
-        batcher_.turn(sockets_->publish(), now, kBatchesATurn);
+        publishWaiting(now, kBatchesATurn);
         if (now >= next_beat_ || beat_now_.exchange(false)) beat(now);
         wait(std::min(next_beat_, pager_.due()));
     }
 
+    void publishWaiting(Steady::time_point now, int most_batches) {
+        const std::uint64_t before = batcher_.next();
+        if (sockets_->heard()) batcher_.turn(sockets_->publish(), now, most_batches);
+        else batcher_.pass(now);
+        busy_ = batcher_.next() - before >= kBusyEvents;
+    }
+
+    // Threads of Kea wake this one as seldom as can be, since that costs them a call of the kernel: while events come
+    // thick enough it looks by itself when it has gathered for long enough, and where nobody is connected only before
+    // the ring is full.
     void wait(Steady::time_point until) {
-        const std::uint64_t waiting = ring_.sleep(batcher_.next(), batcher_.next() + kGatherEvents - 1);
+        const bool heard = sockets_->heard();
+        const std::uint64_t enough = heard ? kGatherEvents : unheard_;
+        const std::uint64_t waiting = ring_.sleep(batcher_.next(), batcher_.next() + enough - 1, heard && !busy_);
         const auto now = Steady::now();
-        if (waiting >= kGatherEvents || read_sockets_) until = now;
-        else if (waiting > 0) until = std::min(until, now + kGatherTime);
-        int timeout = 0;
-        if (until > now) {
-            const auto ms = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
-            timeout = static_cast<int>(std::min<std::int64_t>(ms, 1000));
-        }
+        if (waiting >= enough || read_sockets_) until = now;
+        else if (heard && (busy_ || waiting > 0)) until = std::min(until, now + kGatherTime);
+        const timespec timeout = toTimespec(std::max(until - now, Steady::duration::zero()));
         items_.clear();
         for (const int fd : {wake_.now(), wake_.later()}) items_.push_back({fd, POLLIN, 0});
         for (const int fd : sockets_->descriptors()) items_.push_back({fd, POLLIN, 0});
-        if (::poll(items_.data(), items_.size(), timeout) > 0) {
-            if (items_[0].revents != 0 || items_[1].revents != 0) wake_.drain();
+        if (::ppoll(items_.data(), items_.size(), &timeout, nullptr) > 0) {
+            if (items_[0].revents != 0) wake_.takeNow();
+            else if (items_[1].revents != 0) wake_.takeLater();
             for (std::size_t i = 2; i < items_.size(); ++i) read_sockets_ = read_sockets_ || items_[i].revents != 0;
         }
         ring_.awake();
@@ -180,7 +227,7 @@ private:
         sockets_->check();
         // All that was given out before this moment goes first, so that the heartbeat never announces what only
         // waits its turn.
-        batcher_.turn(sockets_->publish(), now, kBatchesATurn);
+        publishWaiting(now, kBatchesATurn);
         const std::uint64_t last = batcher_.next() - 1;
         const RingReport ring{ring_.maxEvents(), batcher_.overwritten(), ring_.lost(),
                               cut_.load(std::memory_order_relaxed)};
@@ -214,7 +261,7 @@ private:
         try {
             const std::uint64_t last = ring_.bounds().newest;
             while (batcher_.next() <= last && Steady::now() < end) {
-                batcher_.turn(sockets_->publish(), Steady::now(), 1);
+                publishWaiting(Steady::now(), 1);
             }
         } catch (const std::exception& error) {
             log(FeedLog::Level::error, log_id::publisher_failed, error.what());
@@ -253,6 +300,10 @@ private:
     // Set where a ZeroMQ socket may have something to read. Its descriptor says so once, and whatever else is done with
     // the socket may take that back: so after a reply, and at each heartbeat, for what publishing may have hidden.
     bool read_sockets_ = true;
+    bool busy_ = false;  // events come thick
+    // Of events that nobody is connected for, so many may wait: well before they are overwritten, for events of up to
+    // half a KiB.
+    const std::uint64_t unheard_ = std::max<std::uint64_t>(1, std::min(ring_.maxEvents() / 2, ring_.maxOctets() / 1024));
     std::vector<pollfd> items_;
     Steady::time_point next_beat_{};
     std::uint64_t told_lost_ = 0;

@@ -202,8 +202,8 @@ Ring::Bounds Ring::bounds() const noexcept {
     return {oldest, std::max(newest_.load(std::memory_order_acquire), oldest - 1)};
 }
 
-std::uint64_t Ring::sleep(std::uint64_t next, std::uint64_t enough) noexcept {
-    soon_at_.store(next, std::memory_order_relaxed);
+std::uint64_t Ring::sleep(std::uint64_t next, std::uint64_t enough, bool first) noexcept {
+    soon_at_.store(first ? next : 0, std::memory_order_relaxed);
     now_at_.store(enough, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
     const std::uint64_t newest = newest_.load(std::memory_order_relaxed);

@@ -63,8 +63,9 @@ public:
 
     /// Asks, for the one reader that sleeps, for Wake::soon at the push of `next` and for Wake::now at the one of
     /// `enough`.
+    /// @param first  false: of `next` it need not be told, since it looks by itself
     /// @return how many entries from `next` on are there already: for these nobody will be woken
-    std::uint64_t sleep(std::uint64_t next, std::uint64_t enough) noexcept;
+    std::uint64_t sleep(std::uint64_t next, std::uint64_t enough, bool first = true) noexcept;
     /// Takes the request of sleep() back.
     void awake() noexcept;
 

@@ -1,8 +1,8 @@
 // The feed's two ZeroMQ sockets, and what keeps them where followers look for them: bounded queues, files with the
 // right permissions, a new file when somebody removed it, a limit of connections.
 //
-// Made and bound by the thread that starts the feed, so that it can say what is wrong; then used by the publisher
-// thread only.
+// Made by the publisher thread, and used by no other, until that has ended. libzmq's threads are made with them, and
+// inherit the signal mask and the scheduling policy of the thread that makes them.
 #pragma once
 
 #include <cstddef>
@@ -67,6 +67,8 @@ public:
 
     void* publish() const { return publish_.socket.get(); }
     void* sync() const { return sync_.socket.get(); }
+    /// Whether somebody is connected to publish(), as of the last tend().
+    bool heard() const { return !publish_.connections.empty(); }
 
     /// What to poll for reading: of all sockets.
     const std::vector<int>& descriptors();

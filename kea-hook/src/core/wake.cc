@@ -53,11 +53,19 @@ void Wake::signalIn(std::chrono::nanoseconds time) noexcept {
     if (::timerfd_settime(later_, 0, &when, nullptr) != 0) signal();
 }
 
-void Wake::drain() noexcept {
+void Wake::read(int fd) noexcept {
     std::uint64_t count = 0;
-    [[maybe_unused]] const ssize_t n = ::read(now_, &count, sizeof count);
+    [[maybe_unused]] const ssize_t n = ::read(fd, &count, sizeof count);
+}
+
+void Wake::takeNow() noexcept {
+    read(now_);
     const itimerspec none{};
     ::timerfd_settime(later_, 0, &none, nullptr);
+}
+
+void Wake::takeLater() noexcept {
+    read(later_);
 }
 
 }  // namespace lease_feed

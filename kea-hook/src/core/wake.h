@@ -15,15 +15,20 @@ public:
 
     /// Readable when signalled: to be polled.
     int now() const { return now_; }
+    /// Readable when the time of a signalIn() has come: to be polled.
     int later() const { return later_; }
 
     void signal() noexcept;
     /// Whoever signals so does not pay for waking a thread; who sleeps is woken once, with what has come until then.
     void signalIn(std::chrono::nanoseconds time) noexcept;
-    /// Takes signals back; a signalIn() whose time has not come too.
-    void drain() noexcept;
+    /// Takes a signal back, after now() was readable; a signalIn() whose time has not come too.
+    void takeNow() noexcept;
+    /// Takes a signalIn() back, after later() was readable.
+    void takeLater() noexcept;
 
 private:
+    static void read(int fd) noexcept;
+
     int now_;
     int later_;
 };
