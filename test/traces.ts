@@ -246,7 +246,9 @@ export const dataLoss: readonly Trace[] = [
       [live]: ['changes of two threads arrive in order and without gaps'],
       [feed]: ['publishesInOrder'],
       [applying]: ['does nothing to another client’s binding, to none, and to one it agrees with'],
-      [byClients]: ['DHCPv4: a renewal that Kea ${kea.kea} answers from its cache still tells the new port'],
+      [byClients]: [
+        'DHCPv${family}: a ${what}, which Kea ${kea.kea} answers from its cache, still tells the new port',
+      ],
       'test/slow/change-paths-commands.test.ts': ['what lease4 commands of Kea ${kea.kea} do is told'],
     },
   },
@@ -486,7 +488,7 @@ export const stalls: readonly Trace[] = [
         'chains hold the members of each value in link order',
       ],
       [memory]: [
-        'pruning by number raises an alarm with each call that moved the horizon early',
+        'pruning by number raises an alarm with each call that moved the horizon early, and is counted apart',
         'pruning is bounded a call and gets everywhere in the end',
         'overdue bindings are found in bounded calls, each of them, and only those',
       ],
