@@ -4,14 +4,12 @@ import type { Connection } from './connection.ts'
 import { type Authorities, judgePeer } from './peer-judge.ts'
 
 export class CertificateWatch {
-  /** Authorities that connections were last judged by. */
-  #judgedBy: Authorities | undefined
-  /** Unix milliseconds at which the certificates of each end. */
-  readonly #endsAt = new WeakMap<Connection, number>()
+  /** By which authorities each was judged last, and Unix milliseconds at which its certificates end. */
+  readonly #judged = new WeakMap<Connection, { readonly by: Authorities; readonly endsAt: number }>()
 
-  /** It was let in with certificates that end then. */
-  admitted(connection: Connection, endsAt: number): void {
-    this.#endsAt.set(connection, endsAt)
+  /** It was let in by these, with certificates that end then. */
+  admitted(connection: Connection, by: Authorities, endsAt: number): void {
+    this.#judged.set(connection, { by, endsAt })
   }
 
   /**
@@ -24,14 +22,13 @@ export class CertificateWatch {
     authorities: Authorities,
     wallMs: number,
   ): readonly { readonly connection: Connection; readonly name: string; readonly why: string }[] {
-    const again = authorities !== this.#judgedBy
-    this.#judgedBy = authorities
     const fallen = []
     for (const connection of connections) {
       const { peer } = connection
-      if (peer === undefined || (!again && (this.#endsAt.get(connection) ?? 0) > wallMs)) continue
+      const before = this.#judged.get(connection)
+      if (peer === undefined || (before?.by === authorities && before.endsAt > wallMs)) continue
       const judged = judgePeer(peer.chain, authorities, wallMs)
-      if (typeof judged === 'number') this.#endsAt.set(connection, judged)
+      if (typeof judged === 'number') this.admitted(connection, authorities, judged)
       else fallen.push({ connection, name: peer.name, why: judged })
     }
     return fallen

@@ -12,6 +12,9 @@ export interface Authorities {
 /** The certificate of a requestor, and those it brought along that lead to its authority. */
 export type PeerChain = readonly [X509Certificate, ...X509Certificate[]]
 
+/** Nothing leads from it to an authority; where the certificates in between are not known, this may only seem so. */
+export const NO_PATH = 'its authority is not trusted any more'
+
 /** Certificates between one of a requestor and its authority, at most. */
 const MAX_PATH = 10
 
@@ -31,12 +34,29 @@ export function judgePeer(chain: PeerChain, authorities: Authorities, wallMs: nu
     if (anchor !== undefined && issuedBy(current, current)) return ends
     if (isRevoked(current, revocationLists)) return 'it is revoked'
     const issuer = [...trusted, ...chain].find((one) => one !== current && issuedBy(current, one))
-    if (issuer === undefined) return 'its authority is not trusted any more'
+    if (issuer === undefined) return NO_PATH
     current = issuer
   }
-  return 'its authority is not trusted any more'
+  return NO_PATH
 }
 
 function issuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+}
+
+/**
+ * Judges one that OpenSSL has just let in. Some releases of Node (24.21; nodejs/node issue 65579) keep from a server what a
+ * requestor brought along between its certificate and its authority: then OpenSSL's word stands, as long as the authorities are
+ * still those it knew.
+ * @returns as {@link judgePeer}
+ */
+export function judgeNewPeer(
+  chain: PeerChain,
+  letInBy: Authorities,
+  authorities: Authorities,
+  wallMs: number,
+): string | number {
+  const judged = judgePeer(chain, authorities, wallMs)
+  const hidden = judged === NO_PATH && chain.length === 1 && letInBy === authorities
+  return hidden ? Date.parse(chain[0].validTo) : judged
 }

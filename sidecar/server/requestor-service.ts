@@ -20,7 +20,7 @@ import { FormerViews } from './former-views.ts'
 import { Links } from './links.ts'
 import type { Place } from './listener.ts'
 import { Listeners } from './listeners.ts'
-import { judgePeer } from './peer-judge.ts'
+import { judgeNewPeer } from './peer-judge.ts'
 import { NOT_HEARD, QueryOpenings } from './query-openings.ts'
 import { Refusals } from './refusals.ts'
 import { Refused } from './refused.ts'
@@ -323,13 +323,14 @@ export class RequestorService implements ConnectionHost {
 
   secured(
     connection: Connection,
-    { certifiedFor, chain, name }: SecuredPeer,
+    { certifiedFor, chain, letInBy, name }: SecuredPeer,
   ): { requester: Requester; rights: Rights } | Refused {
     const judged = this.#admission.secured({ address: connection.address, certifiedFor }, name)
     if (judged instanceof Refused) return judged
-    const ends = this.#tls.authorities && judgePeer(chain, this.#tls.authorities, Date.now())
+    const authorities = this.#tls.authorities ?? letInBy
+    const ends = judgeNewPeer(chain, letInBy, authorities, Date.now())
     if (typeof ends === 'string') return new Refused('certificate', `its certificate is refused: ${ends}`)
-    this.#certificates.admitted(connection, ends ?? 0)
+    this.#certificates.admitted(connection, authorities, ends)
     return { requester: judged, rights: rightsOf(judged) }
   }
 

@@ -7,7 +7,7 @@ import { isIP, type Socket } from 'node:net'
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
 import { codeOf, reasonOf } from '../errors.ts'
 import { tlsCiphers, tlsVersions } from '../tls-profile.ts'
-import type { PeerChain } from './peer-judge.ts'
+import type { Authorities, PeerChain } from './peer-judge.ts'
 import type { TlsMaterial } from './tls-files.ts'
 
 /** A little more than the session allows: it has the word. */
@@ -18,6 +18,8 @@ export interface SecuredPeer {
   /** For the log: its names, or the subject where it has none. */
   readonly name: string
   readonly chain: PeerChain
+  /** By which OpenSSL has let it in. */
+  readonly letInBy: Authorities
   /** Whether a dNSName or iPAddress of its certificate is this name. */
   readonly certifiedFor: (name: string) => boolean
 }
@@ -29,10 +31,12 @@ export interface Upgrade {
 
 export class TlsUpgrader {
   readonly #server: Server
-  readonly #pending = new WeakMap<object, Upgrade>()
+  readonly #pending = new WeakMap<object, { readonly upgrade: Upgrade; readonly authorities: Authorities }>()
+  #authorities: Authorities
 
   /** @throws the system's error when OpenSSL does not take the material */
   constructor(material: TlsMaterial) {
+    this.#authorities = material.authorities
     this.#server = createServer({
       ...contextOf(material),
       requestCert: true,
@@ -40,41 +44,43 @@ export class TlsUpgrader {
       handshakeTimeout: HANDSHAKE_MS,
     })
     this.#server.on('secureConnection', (socket) => {
-      const upgrade = this.#taken(socket)
+      const taken = this.#taken(socket)
       const certificate = socket.getPeerX509Certificate()
-      if (upgrade === undefined || !socket.authorized || certificate === undefined) {
+      if (taken === undefined || !socket.authorized || certificate === undefined) {
         socket.destroy()
         return
       }
+      const { upgrade, authorities } = taken
       // OpenSSL takes an authority's own certificate for one of a requestor; any entry with an address would match it.
       if (certificate.ca) upgrade.failed('its certificate is that of an authority')
-      else upgrade.secured(peerOf(socket, certificate))
+      else upgrade.secured(peerOf(socket, certificate, authorities))
     })
     this.#server.on('tlsClientError', (error, socket) => {
       // After a time-out Node leaves it open.
       socket.destroy()
-      this.#taken(socket)?.failed(failureOf(error, socket))
+      this.#taken(socket)?.upgrade.failed(failureOf(error, socket))
     })
   }
 
   /** New handshakes use this; connections that are up stay as they are. @throws as the constructor */
   replace(material: TlsMaterial): void {
     this.#server.setSecureContext(contextOf(material))
+    this.#authorities = material.authorities
   }
 
   /** Lets the requestor begin TLS on a socket that nobody reads any more. One of `upgrade` is called, unless it closes. */
   start(raw: Socket, upgrade: Upgrade): void {
-    this.#pending.set(raw, upgrade)
+    this.#pending.set(raw, { upgrade, authorities: this.#authorities })
     this.#server.emit('connection', raw)
   }
 
-  #taken(socket: TLSSocket): Upgrade | undefined {
+  #taken(socket: TLSSocket) {
     // Node does not say publicly which socket lies below.
     const raw = (socket as unknown as { _parent?: object })._parent
     if (raw === undefined) return undefined
-    const upgrade = this.#pending.get(raw)
+    const taken = this.#pending.get(raw)
     this.#pending.delete(raw)
-    return upgrade
+    return taken
   }
 }
 
@@ -105,7 +111,7 @@ function contextOf(material: TlsMaterial): SecureContextOptions {
 /** Octets of names in log lines. */
 const MAX_NAME = 256
 
-function peerOf(socket: TLSSocket, certificate: X509Certificate): SecuredPeer {
+function peerOf(socket: TLSSocket, certificate: X509Certificate, letInBy: Authorities): SecuredPeer {
   const chain: [X509Certificate, ...X509Certificate[]] = [certificate]
   for (let at = certificate.issuerCertificate; at !== undefined; at = at.issuerCertificate) {
     if (chain.length > 10 || chain.some((one) => one.fingerprint256 === at!.fingerprint256)) break
@@ -115,6 +121,7 @@ function peerOf(socket: TLSSocket, certificate: X509Certificate): SecuredPeer {
     socket,
     name: (certificate.subjectAltName ?? certificate.subject).slice(0, MAX_NAME),
     chain,
+    letInBy,
     certifiedFor: (name) => {
       if (isIP(name) !== 0) return certificate.checkIP(name) !== undefined
       // Exact names: a certificate for *.example.net speaks for no one in particular.
