@@ -106,7 +106,7 @@ export interface FeedCounters {
   walks: number
   /** Seconds that these took. */
   walkSeconds: number
-  /** Bindings that these found to differ from Kea's leases, and that they found gone. */
+  /** Bindings that walks found to differ from Kea's leases, and that they found gone; also walks that did not end. */
   walkChanged: number
   walkEnded: number
   pages: number

@@ -161,6 +161,7 @@ export class Reconciler {
     const at = this.#progress.clock()
     for (const binding of bindings) this.#progress.put(vanished(binding, keaNow), binding, at)
     walk.ended += bindings.length
+    this.#progress.counters.walkEnded += bindings.length
     if (next === 0) this.#ended(walk, now)
   }
 
@@ -187,6 +188,7 @@ export class Reconciler {
       if (next !== undefined) {
         this.#progress.put(next, previous, at)
         walk.changed += 1
+        counters.walkChanged += 1
       }
       store.mark(row.address)
     }
@@ -247,8 +249,6 @@ export class Reconciler {
     const { counters } = this.#progress
     counters.walks += 1
     counters.walkSeconds += (now - walk.startedAt) / 1000
-    counters.walkChanged += walk.changed
-    counters.walkEnded += walk.ended
     this.#progress.over('mass-end')
     this.#progress.over('frame')
     // In this very turn with the last of the sweep: the store writes both or neither.

@@ -182,7 +182,7 @@ export const metrics: readonly Metric<Measured>[] = [
     'counter',
     'walk_differences_total',
     ['kind'],
-    'Bindings that these found to differ from Kea (changed), and gone (ended).',
+    'Bindings that walks found to differ from Kea (changed), and gone (ended).',
     (f) => [
       ['changed', f.feed.counters.walkChanged],
       ['ended', f.feed.counters.walkEnded],

@@ -73,6 +73,23 @@ describe('changes are counted by what became of the binding', () => {
   })
 })
 
+describe('a walk that does not end', () => {
+  it('has told what it found so far all the same', () => {
+    const driver = inStep()
+    driver.hook.pageSize = 2
+    for (let i = 1; i <= 5; i++) driver.hook.writeSilently(leaseRow(ipv4(i), i))
+    driver.follower.requestWalk('a test', driver.now)
+    driver.collect()
+    driver.answer()
+    assert.equal(counted(driver).counters.walkChanged, 2)
+    driver.follower.requestWalk('another one, in its stead', driver.now)
+    driver.collect()
+    driver.settle()
+    const { changes, walks, walkChanged } = counted(driver).counters
+    assert.deepEqual({ changes, walks, walkChanged }, { changes: 5, walks: 2, walkChanged: 5 })
+  })
+})
+
 describe('losses', () => {
   it('are counted by event where the ring no longer has them, and not where a replay brings them', () => {
     const driver = inStep()

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { test } from 'node:test'
-import { BusyService } from '../support/busy-service.ts'
+import { BusyService, GENEROUS } from '../support/busy-service.ts'
 import { alertsFile, alertTestsFile, readAlerts, readDashboard } from '../support/dashboard.ts'
 import { Laboratory } from '../support/laboratory.ts'
 import { run } from '../support/processes.ts'
@@ -42,13 +42,17 @@ test('Prometheus answers every query of the dashboard, for both families, and ev
   for (const { title, targets = [] } of dashboard.panels) {
     for (const { expr } of targets) {
       const expression = filledIn(expr)
-      await waitFor(`data for "${title}": ${expression}`, async () => {
-        const found = await prometheus.query(expression)
-        assert.ok(found.length > 0, 'nothing')
-        for (const { metric, value } of found) assert.notEqual(value[1], 'NaN', JSON.stringify(metric))
-        if (expr.includes('$family')) assert.deepEqual(families(found), ['dhcp4', 'dhcp6'])
-        return true
-      })
+      await waitFor(
+        `data for "${title}": ${expression}`,
+        async () => {
+          const found = await prometheus.query(expression)
+          assert.ok(found.length > 0, 'nothing')
+          for (const { metric, value } of found) assert.notEqual(value[1], 'NaN', JSON.stringify(metric))
+          if (expr.includes('$family')) assert.deepEqual(families(found), ['dhcp4', 'dhcp6'])
+          return true
+        },
+        GENEROUS,
+      )
     }
   }
   // What the service was put through shows as such.
@@ -65,7 +69,7 @@ test('Prometheus answers every query of the dashboard, for both families, and ev
     'kea_leasequery_tls_expiry_timestamp_seconds > time()',
     'kea_leasequery_store_size_bytes > 0',
   ]) {
-    await waitFor(happened, async () => families(await prometheus.query(happened)).length === 2)
+    await waitFor(happened, async () => families(await prometheus.query(happened)).length === 2, GENEROUS)
   }
   for (const { name, definition } of dashboard.templating.list) {
     if (definition === undefined) continue
@@ -75,10 +79,14 @@ test('Prometheus answers every query of the dashboard, for both families, and ev
   }
   for (const { expr } of dashboard.annotations.list) await prometheus.query(filledIn(expr))
 
-  const rules = await waitFor('every alert to be evaluated', async () => {
-    const all = await prometheus.rules()
-    return all.every(({ health }) => health !== 'unknown') ? all : undefined
-  })
+  const rules = await waitFor(
+    'every alert to be evaluated',
+    async () => {
+      const all = await prometheus.rules()
+      return all.every(({ health }) => health !== 'unknown') ? all : undefined
+    },
+    GENEROUS,
+  )
   assert.deepEqual(
     rules.map(({ name, health, lastError = '' }) => [name, health, lastError]),
     readAlerts().map(({ alert }) => [alert, 'ok', '']),

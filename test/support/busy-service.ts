@@ -8,9 +8,12 @@ import { Authority } from './certificates.ts'
 import { Daemon, startHook } from './daemon.ts'
 import type { HookCore } from './hook-core.ts'
 import { serviceJson } from './requestor-service.ts'
+import { waitFor } from './wait.ts'
 
 type Family = 4 | 6
 
+/** Milliseconds: the machine may be busy with other things. */
+export const GENEROUS = 180_000
 /** As many leases as more than fill what the kernel buffers for a requestor that does not read. */
 const LEASES = 40_000
 
@@ -42,12 +45,22 @@ export class BusyService {
   }
 
   async #begin(family: Family): Promise<void> {
-    const core = startHook(this.daemon, family)
+    const core = startHook(this.daemon, family, { pageShare: 1 })
     this.#cores.push(core)
     core.generate({ count: LEASES })
     core.setService(serviceJson(family, this.#parameters(family)))
     core.requestResync()
-    await this.daemon.logged('feed.reconciled', { family, count: LEASES })
+    await waitFor(
+      `a walk over all leases of DHCPv${family}`,
+      () =>
+        this.daemon
+          .lines()
+          .some(
+            (line) =>
+              line.event === 'feed.reconciled' && line['family'] === family && line['count'] === LEASES,
+          ),
+      GENEROUS,
+    )
     const line = await this.daemon.logged('listener.started', { family })
     const host = family === 4 ? '127.0.0.1' : '::1'
     const place = { family, host, port: Number(line['port']) } as const
@@ -87,6 +100,9 @@ export class BusyService {
         'active-query-enabled': true,
         'bulk-query-enabled': true,
         'lease-query-ip': family === 4 ? '127.0.0.1' : '::1',
+        // Who does not read stays for as long as the test takes.
+        'active-query-send-timeout': 3_600,
+        'active-query-max-lag': 0,
       },
       tls: {
         mode: 'required',

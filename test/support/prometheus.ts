@@ -62,12 +62,16 @@ export class Prometheus {
       '--web.listen-address=127.0.0.1:0',
     ]
     const child = lab.start('prometheus', lab.onHost(Prometheus.root, command))
-    const url = await waitFor('Prometheus to be ready', async () => {
-      if (child.exit) throw new GiveUp(`Prometheus ended:\n${child.outputTail()}`)
-      const address = /msg="Listening on" address=(\S+)/.exec(child.output())?.[1]
-      if (address === undefined) return undefined
-      return (await fetch(`http://${address}/-/ready`)).ok ? `http://${address}` : undefined
-    })
+    const url = await waitFor(
+      'Prometheus to be ready',
+      async () => {
+        if (child.exit) throw new GiveUp(`Prometheus ended:\n${child.outputTail()}`)
+        const address = /msg="Listening on" address=(\S+)/.exec(child.output())?.[1]
+        if (address === undefined) return undefined
+        return (await fetch(`http://${address}/-/ready`)).ok ? `http://${address}` : undefined
+      },
+      120_000,
+    )
     return new Prometheus(child, url)
   }
 
