@@ -11,7 +11,7 @@
 # Those with a Kea: the hook's package is built in each, for the Kea that is there.
 package_root_names=("${root_names[@]}" testing)
 
-more_packages[packaging]="debhelper dpkg-dev fakeroot lintian"
+more_packages[packaging]="debhelper dpkg-dev lintian"
 testing_packages=("${kea_packages[@]}" libboost-dev g++ cmake make libzmq3-dev libprotozero-dev)
 # What users have, or what apt brings with our packages.
 clean_packages=(kea-dhcp4-server kea-dhcp6-server kea-admin nodejs libzmq5 systemd apparmor)

@@ -21,8 +21,7 @@ if [ -n "$here" ]; then
   begin_log
   say "Packages for this machine (log: build/setup.log)"
   require_node
-  # shellcheck disable=SC2086  # a list of words
-  system_packages "${build_packages[@]}" ${more_packages[packaging]} libboost-dev
+  system_packages "${build_packages[@]}" libboost-dev debhelper dpkg-dev
   node_headers
   lock "$project/build/setup.lock"
   [ -n "$(kea_hooks_version /)" ] || fail "There is no Kea 2.6 or newer with its headers on this machine (package kea-dev)."

@@ -69,11 +69,11 @@ package_hook() {
   mv "$folder"/*.deb "$3/"
 }
 
-# Has Debian judge the packages in a folder, and makes it a repository for apt: finish ROOT FOLDER
-finish() {
-  in_folder "$1" "$2" 'lintian --allow-root --fail-on error,warning --tag-display-limit 0 ./*.deb'
-  in_folder "$1" "$2" 'dpkg-scanpackages --multiversion . >Packages'
-}
+# Makes a folder a repository for apt: index ROOT FOLDER
+index() { in_folder "$1" "$2" 'dpkg-scanpackages --multiversion . >Packages'; }
+
+# Has Debian judge the packages in a folder: judge ROOT FOLDER
+judge() { in_folder "$1" "$2" 'lintian --allow-root --fail-on error,warning --tag-display-limit 0 ./*.deb'; }
 
 # One repository for each Debian, in build/packages.
 make_packages() {
@@ -89,7 +89,8 @@ make_packages() {
     step "packing kea-lease-feed-hook for $name" \
       package_hook "$roots/$name" "$project/build/kea-hook/$name/libdhcp_lease_feed.so" "$packages/$name"
     cp "$packages"/kea-leasequery_*.deb "$packages/$name/"
-    step "looking the packages for $name over (lintian)" finish "$oldest" "$packages/$name"
+    step "looking the packages for $name over (lintian)" judge "$oldest" "$packages/$name"
+    step "making them a repository for apt" index "$oldest" "$packages/$name"
   done
   rm "$packages"/*.deb
 }
@@ -101,5 +102,5 @@ make_packages_here() {
   build_hook / "$project/build/kea-hook/libdhcp_lease_feed.so" "Kea $(dotted "$(kea_hooks_version /)") of this machine"
   step "packing kea-leasequery" package_sidecar '' "$packages/here"
   step "packing kea-lease-feed-hook" package_hook '' "$project/build/kea-hook/libdhcp_lease_feed.so" "$packages/here"
-  step "looking them over (lintian)" finish '' "$packages/here"
+  step "making them a repository for apt" index '' "$packages/here"
 }

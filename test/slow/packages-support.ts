@@ -41,7 +41,7 @@ const client = authority.issue({ names: 'DNS:bng1.example.net' })
 
 /** What README.md tells operators to put into kea.conf; for DHCPv6 changed as it says there. */
 export function documentedBlock(family: Family): JsonObject {
-  const block = blocks(documents.readme).find(({ text }) => text.startsWith('"hooks-libraries"'))!.text
+  const block = blocks(documents.readme).find(({ text }) => text.includes('"hooks-libraries"'))!.text
   const text =
     family === 4
       ? block
