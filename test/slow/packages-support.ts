@@ -72,6 +72,8 @@ export function changeFile(file: string, from: string, to: string): void {
   writeFileSync(file, text.replaceAll(from, to))
 }
 
+const localProfile = (family: Family) => `/etc/apparmor.d/local/usr.sbin.kea-dhcp${family}`
+
 export class Site {
   readonly lab: Laboratory
   readonly debian: Debian
@@ -232,7 +234,11 @@ export class Site {
 
   /** What the host adds to AppArmor's profile of a server. */
   localProfile(family: Family): Promise<string> {
-    return this.machine.read(`/etc/apparmor.d/local/usr.sbin.kea-dhcp${family}`)
+    return this.machine.read(localProfile(family))
+  }
+
+  writeLocalProfile(family: Family, text: string): Promise<void> {
+    return this.machine.write(localProfile(family), text)
   }
 
   /** As kea-leasequery.service starts it, up to what systemd makes for it. */

@@ -19,7 +19,11 @@ for (const debian of debians()) {
     await using site = await Site.open(debian)
     const { machine } = site
 
+    /** What the operator has added to AppArmor's profile of a server, without an end of line. */
+    const own = '/srv/leases r,'
+
     await t.test('apt installs them, with what they need, users and folders', async () => {
+      for (const family of families) await site.writeLocalProfile(family, own)
       await machine.apt('install', ...site.copyPackages())
       for (const name of [hook, sidecar]) assert.ok(await site.installed(name), name)
       const access = await machine.run(['stat', '-c', '%a %U %G', '/run/kea-lease-feed'])
@@ -39,7 +43,7 @@ for (const debian of debians()) {
         assert.ok(rules.includes(`/run/kea-lease-feed/dhcp${family}{,-sync,.lock} rwk,`))
         assert.equal(
           await site.localProfile(family),
-          `include if exists <abstractions/kea-lease-feed-dhcp${family}>\n`,
+          `${own}\ninclude if exists <abstractions/kea-lease-feed-dhcp${family}>\n`,
         )
       }
     })
@@ -87,7 +91,7 @@ for (const debian of debians()) {
       assert.match(said, /Kea WILL NOT START AGAIN/)
       assert.equal(await site.installed(hook), undefined)
       for (const family of families) {
-        assert.equal(await site.localProfile(family), '')
+        assert.equal(await site.localProfile(family), `${own}\n`)
         // The library stays in memory; then Kea's own words, for which the package warned.
         await site.reloadKea(family)
         assert.match(await site.failToStartKea(family), /libdhcp_lease_feed\.so/)
