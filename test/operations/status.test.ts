@@ -51,13 +51,9 @@ test('the status tells of feed, bindings, requestors and changes, and of nobody 
   assert.equal(told.feed.state, 'following')
   assert.deepEqual([told.feed.kea?.version, told.feed.kea?.identities], ['3.0.0', ['192.0.2.1']])
   assert.equal(told.changes.latest.length, 20)
-  assert.deepEqual(
-    told.changes.latest.slice(0, 2).map(({ address, what, by }) => [address, what, by]),
-    [
-      ['192.0.2.1', told.changes.latest[0]!.what, 'client'],
-      ['192.0.2.30', 'granted', 'client'],
-    ],
-  )
+  const [ended, granted] = told.changes.latest.map(({ address, what, by }) => `${address} ${what} by ${by}`)
+  assert.match(ended!, /^192\.0\.2\.1 (?:released|deleted) by client$/)
+  assert.equal(granted, '192.0.2.30 granted by client')
   assert.equal(told.changes.latest[0]!.until, null)
   const [shown] = told.service.requestors
   assert.deepEqual(
@@ -104,14 +100,14 @@ test('how far a requestor that stopped reading is behind, and since when, is tol
   const requestor = await daemon.connect(4)
   await requestor.until(({ type }) => type === 'accepted')
   requestor.hold()
-  const behind = await waitFor('it to be behind', async () => {
+  await waitFor('it to be behind', async () => {
     for (let n = 0; n < 5_000; n++) core.put(lease(`10.0.${n >> 8}.${n & 255}`, n), byClient)
     const { service } = (await statusOf(daemon)).families[0]!
     return service.requestors.find(
-      ({ lagChanges, blockedSeconds }) => lagChanges > 0 && blockedSeconds !== null,
+      ({ lagChanges, blockedSeconds, waitingOctets }) =>
+        lagChanges > 0 && blockedSeconds !== null && waitingOctets > 0,
     )
   })
-  assert.ok(behind.waitingOctets > 0)
   requestor.release()
   const reading = requestor.until(() => false).catch(() => {})
   await family(daemon, 'it to have caught up', ({ service }) => {
