@@ -1,11 +1,14 @@
 /**
  * A requestor in a process of its own that reads as fast as it can and looks at nothing but the ends of messages, so that
- * the server is the limit: node drain.js HOST PORT QUERY(hex) END(message type) TIMES [first]
+ * the server is the limit: node drain.js HOST PORT QUERY(hex) END TIMES [first]
  *
  * Sends the query TIMES times, on a connection each, and prints a line of JSON for each: milliseconds from query to first
- * octet and to the message that ends it, messages, octets. `first`: leaves after the first octets. TIMES 0: until killed.
+ * octet and to the message that ends it (END: its type, or `caught-up`), messages, octets. `first`: leaves after the first octets. TIMES 0: until killed.
  */
 import { connect } from 'node:net'
+import { MessageType4 } from '../../sidecar/wire/v4/messages.ts'
+import { MessageType6 } from '../../sidecar/wire/v6/messages.ts'
+import { Code6 } from '../../sidecar/wire/v6/options.ts'
 
 export interface Drained {
   readonly firstMs: number
@@ -16,9 +19,24 @@ export interface Drained {
 
 const [host, port, hex, end, times, stop] = process.argv.slice(2)
 const query = Buffer.from(hex ?? '', 'hex')
-const lastType = Number(end)
 /** Where the type stands: behind the frame's length in DHCPv6; the value of option 53, which comes first, in DHCPv4. */
-const typeAt = host?.includes(':') ? 2 : 2 + 240 + 2
+const isV6 = host?.includes(':') === true
+const typeAt = isV6 ? 2 : 2 + 240 + 2
+/** In a frame of DHCPv6 the first option, behind type and transaction-id. */
+const optionsAt = typeAt + 4
+
+/** Whether the frame from `at` to `next` is the last that is waited for. */
+function ends(data: Buffer, at: number, next: number): boolean {
+  const type = data[at + typeAt]!
+  if (end !== 'caught-up') return type === Number(end)
+  if (!isV6) return type === MessageType4.leasequeryStatus
+  if (type !== MessageType6.leasequeryData) return false
+  // Of all LEASEQUERY-DATA only CatchUpComplete has a status (RFC 7653 section 9.3).
+  for (let option = at + optionsAt; option + 4 <= next; option += 4 + data.readUInt16BE(option + 2)) {
+    if (data.readUInt16BE(option) === Code6.status) return true
+  }
+  return false
+}
 
 function drain(): Promise<Drained> {
   return new Promise((resolve, reject) => {
@@ -46,7 +64,7 @@ function drain(): Promise<Drained> {
         const next = at + 2 + all.readUInt16BE(at)
         if (next > all.length) break
         messages++
-        if (all[at + typeAt] === lastType) return over()
+        if (ends(all, at, next)) return over()
         at = next
       }
       rest = all.subarray(at)

@@ -1,21 +1,15 @@
 // What following the feed costs: decoding and applying events, from the hook's core to the store on disk, and walks.
 // As a program: node dist/test/bench/feed.js [leases] [seconds]
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Family } from '../../sidecar/binding.ts'
 import { type Draft, encodeMessage } from '../../sidecar/feed/contract.ts'
 import { decodeFeedMessage } from '../../sidecar/feed/decode.ts'
 import type { FeedRequest, Hello } from '../../sidecar/feed/events.ts'
-import { FeedFollower } from '../../sidecar/feed/feed-follower.ts'
 import { Follower } from '../../sidecar/feed/follower.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
-import { openStore, type Store } from '../../sidecar/store/open.ts'
 import type { BindingStore, FeedPosition } from '../../sidecar/store/store.ts'
-import { HookCore } from '../support/hook-core.ts'
-import { waitFor } from '../support/wait.ts'
-import { mainThreadSeconds, type Pauses, watchPauses } from './measure.ts'
+import { Followed } from './followed.ts'
+import { mainThreadSeconds, type Pauses, timed, watchPauses } from './measure.ts'
 import type { BenchRow } from './row.ts'
 
 const QUICK = 1_000_000
@@ -166,7 +160,7 @@ async function following(leases: number, seconds: number): Promise<BenchRow[]> {
   const add = (name: string, value: number, unit: string): void => {
     rows.push({ name: `feed over ipc, ${name}`, value: Math.round(value * 10) / 10, unit })
   }
-  await using feed = await Followed.open(leases)
+  await using feed = await Followed.open(4, leases, FLOODED)
   let pauses = watchPauses()
   let { clock, cpu } = await timed(() => feed.start())
   add('first walk, leases', leases / clock, '1/s')
@@ -201,92 +195,10 @@ async function following(leases: number, seconds: number): Promise<BenchRow[]> {
   return rows
 }
 
+/** What the hook keeps while the follower is behind. */
+const FLOODED = { ringEvents: 1_000_000, ringOctets: 512 << 20 }
 /** Tried one after the other, until one is too much. */
 const RATES = [10_000, 25_000, 50_000, 75_000, 100_000, 125_000, 150_000, 175_000, 200_000, 250_000]
-/** How far behind a follower may be when the changes end that says to keep up. */
-const BEHIND_SECONDS = 0.25
-
-/** A follower of generated leases, with its store and disk, in this process; the hook's core has threads of its own. */
-class Followed implements AsyncDisposable {
-  readonly #folder: string
-  readonly #core: HookCore
-  readonly #store: Store
-  readonly #follower: FeedFollower
-  #seed = 1
-
-  private constructor(folder: string, core: HookCore, store: Store, follower: FeedFollower) {
-    this.#folder = folder
-    this.#core = core
-    this.#store = store
-    this.#follower = follower
-  }
-
-  static async open(leases: number): Promise<Followed> {
-    const folder = await mkdtemp(join(tmpdir(), 'feed-bench-'))
-    const endpoint = `ipc://${join(folder, 'feed')}`
-    const ring = { ringEvents: 1_000_000, ringOctets: 512 << 20 }
-    const core = new HookCore({ family: 4, endpoint, pageShare: 1, ...ring })
-    core.generate({ count: leases, storedRelay: true })
-    core.start()
-    const store = await openStore({ path: join(folder, 'store'), family: 4, wall: () => Date.now() / 1000 })
-    const follower = new FeedFollower({
-      endpoint,
-      family: 4,
-      store,
-      clock: () => store.clock.now(),
-      opening: store.openReport,
-      follower: 'bench',
-      onNote: () => {},
-    })
-    return new Followed(folder, core, store, follower)
-  }
-
-  async start(): Promise<void> {
-    this.#follower.start()
-    await waitFor('the first walk', () => this.#follower.status().state === 'following', 1_800_000)
-    await this.#store.flush()
-  }
-
-  async walk(): Promise<void> {
-    const before = this.#follower.status().counters.walks
-    this.#follower.requestWalk('bench')
-    await waitFor('the walk', () => this.#follower.status().counters.walks > before, 1_800_000)
-  }
-
-  /** Makes changes, at so many a second or as fast as it goes, and waits until the last one is stored. */
-  async change(changes: number, rate?: number): Promise<void> {
-    await this.#core.churn({ changes, seed: this.#seed++, ...(rate === undefined ? {} : { rate }) })
-    await waitFor('the last change', () => this.#behind() === 0, 600_000)
-  }
-
-  async keepsUp(rate: number, seconds: number): Promise<boolean> {
-    const before = this.#follower.status().counters.replayed
-    const { clock } = await timed(() => this.change(rate * seconds, rate))
-    await this.#store.flush()
-    const { replayed } = this.#follower.status().counters
-    return replayed === before && clock <= seconds + BEHIND_SECONDS
-  }
-
-  #behind(): number {
-    return this.#core.status().lastSeq - this.#follower.status().appliedSeq
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#follower.stop()
-    await this.#store.close()
-    this.#core.close()
-    await rm(this.#folder, { recursive: true })
-  }
-}
-
-/** Seconds that it takes by the clock, and of the main thread's CPU time. */
-async function timed(run: () => Promise<void>): Promise<{ clock: number; cpu: number }> {
-  const started = performance.now()
-  const cpu = mainThreadSeconds()
-  await run()
-  return { clock: (performance.now() - started) / 1000, cpu: mainThreadSeconds() - cpu }
-}
-
 function coreSeconds(run: () => unknown): number {
   const started = mainThreadSeconds()
   run()

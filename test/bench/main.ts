@@ -12,12 +12,17 @@ import * as kea from './kea.ts'
 import * as publish from './publish.ts'
 import * as requestors from './requestors.ts'
 import { type BenchRow, formatRow } from './row.ts'
+import * as scale from './scale.ts'
 import * as serve from './serve.ts'
 import * as store from './store.ts'
 
 interface Choice {
   /** Size of the stores and feeds that are measured with. */
   readonly bindings: number
+  /** For how long a rate of changes is kept up with. */
+  readonly seconds: number
+  /** Numbers of bindings that are compared. */
+  readonly sizes: readonly number[]
   readonly active: active.ActiveChoice
   readonly kea: kea.KeaBenchOptions
 }
@@ -25,13 +30,18 @@ interface Choice {
 interface Part {
   readonly what: string
   readonly run: (choice: Choice) => Promise<BenchRow[]>
+  /** Only where it is named. */
+  readonly apart?: true
   /** It prints its figures itself, while they come. */
   readonly printsItself?: true
 }
 
 const parts: Readonly<Record<string, Part>> = {
   publish: { what: 'a change in the hook: time taken from Kea', run: () => publish.run() },
-  feed: { what: 'events from the hook to the store, and walks', run: ({ bindings }) => feed.run(bindings) },
+  feed: {
+    what: 'events from the hook to the store, and walks',
+    run: ({ bindings, seconds }) => feed.run(bindings, seconds),
+  },
   store: { what: 'bindings in memory and on disk', run: ({ bindings }) => store.run(bindings) },
   serve: {
     what: 'a catch-up phase, from the change index to frames',
@@ -41,6 +51,10 @@ const parts: Readonly<Record<string, Part>> = {
     what: 'what requestors see of the daemon, over sockets',
     run: ({ bindings }) => requestors.run(bindings),
   },
+  scale: {
+    what: 'what grows with the number of bindings, and how',
+    run: ({ sizes }) => scale.run(sizes),
+  },
   active: {
     what: 'Active requestors under load: delays, deliveries, cost of a requestor',
     run: (choice) => active.run(choice.active),
@@ -48,18 +62,21 @@ const parts: Readonly<Record<string, Part>> = {
   kea: {
     what: 'that Kea does not wait: perfdhcp with the hook and without',
     run: (choice) => kea.run(choice.kea),
+    apart: true,
     printsItself: true,
   },
 }
 
 const usage = `npm run bench -- [PART...] [--bindings N] [--only WORD]... [--kea 2.6] [--quick]
 
-Parts (all unless named):
+Parts (all but those apart, unless named; --only NAME names one, too):
 ${Object.entries(parts)
-  .map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`)
+  .map(([name, { what, apart }]) => `  ${name.padEnd(10)} ${what}${apart ? ' (apart)' : ''}`)
   .join('\n')}
 
   --bindings N   how many bindings (default 1000000)
+  --seconds N    of part feed: for how long each rate of changes is tried (default ${feed.SECONDS})
+  --size N       of part scale: how many bindings (again for more; default ${scale.SIZES.join(', ')})
   --changes N    of part active: changes a second (again for more; default ${active.EVERYTHING.changes.join(', ')})
   --requestors N of part active: how many are told (again for more; default ${active.EVERYTHING.requestors.join(', ')})
   --only WORD    of part kea, what is named (again for more), of: ${kea.words.join(', ')}
@@ -72,6 +89,8 @@ function parse(): { choice: Choice; names: readonly string[] } | undefined {
   const { values, positionals } = parseArgs({
     options: {
       bindings: { type: 'string', default: '1000000' },
+      seconds: { type: 'string', default: `${feed.SECONDS}` },
+      size: { type: 'string', multiple: true, default: [] },
       changes: { type: 'string', multiple: true, default: [] },
       requestors: { type: 'string', multiple: true, default: [] },
       only: { type: 'string', multiple: true, default: [] },
@@ -84,22 +103,35 @@ function parse(): { choice: Choice; names: readonly string[] } | undefined {
   if (values.help) return undefined
   const bindings = Number(values.bindings)
   const { only, kea: version, quick } = values
-  const numbers = (name: 'changes' | 'requestors'): readonly number[] => {
+  const numbers = (name: 'changes' | 'requestors' | 'size', otherwise: readonly number[]) => {
     const given = values[name].map(Number)
     if (given.some((number) => !Number.isSafeInteger(number) || number < 1))
       throw new Error(`--${name} is a number from 1 on`)
-    return given.length > 0 ? given : active.EVERYTHING[name]
+    return given.length > 0 ? given : otherwise
   }
-  const activeChoice = { changes: numbers('changes'), requestors: numbers('requestors') }
+  const seconds = Number(values.seconds)
+  if (!(seconds >= 1)) throw new Error('--seconds is a number from 1 on')
+  const named = [...positionals, ...only.filter((word) => word in parts)]
+  const words = only.filter((word) => !(word in parts))
   const unknown = positionals.find((name) => !(name in parts))
   if (unknown !== undefined) throw new Error(`no part ${unknown}`)
-  const unknownWord = only.find((word) => !kea.words.includes(word))
+  const unknownWord = words.find((word) => !kea.words.includes(word))
   if (unknownWord !== undefined) throw new Error(`--only knows no ${unknownWord}`)
   if (version !== '3.0' && version !== '2.6') throw new Error('--kea is 3.0 or 2.6')
   if (!Number.isSafeInteger(bindings) || bindings < 1000)
     throw new Error('--bindings is a number from 1000 on')
-  const names = positionals.length > 0 ? positionals : Object.keys(parts)
-  return { choice: { bindings, active: activeChoice, kea: { quick, kea: version, only } }, names }
+  const names = named.length > 0 ? named : Object.keys(parts).filter((name) => !parts[name]!.apart)
+  const choice: Choice = {
+    bindings,
+    seconds,
+    sizes: numbers('size', scale.SIZES),
+    active: {
+      changes: numbers('changes', active.EVERYTHING.changes),
+      requestors: numbers('requestors', active.EVERYTHING.requestors),
+    },
+    kea: { quick, kea: version, only: words },
+  }
+  return { choice, names }
 }
 
 async function main(): Promise<number> {

@@ -12,6 +12,14 @@ export function threadSeconds(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
 }
 
+/** Seconds that it takes by the clock, and of the main thread's CPU time. */
+export async function timed(run: () => Promise<void>): Promise<{ clock: number; cpu: number }> {
+  const started = performance.now()
+  const cpu = mainThreadSeconds()
+  await run()
+  return { clock: (performance.now() - started) / 1000, cpu: mainThreadSeconds() - cpu }
+}
+
 export interface Pauses {
   /** Milliseconds. */
   readonly p99: number

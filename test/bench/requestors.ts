@@ -12,6 +12,7 @@ import { byClient, Daemon, lease, startHook } from '../support/daemon.ts'
 import type { HookCore } from '../support/hook-core.ts'
 import { compiled } from '../support/package-root.ts'
 import { serviceJson } from '../support/requestor-service.ts'
+import { waitFor } from '../support/wait.ts'
 import type { Drained } from './drain.ts'
 import { median, quantile } from './measure.ts'
 import type { BenchRow } from './row.ts'
@@ -47,26 +48,40 @@ async function measure(family: Family, bindings: number): Promise<BenchRow[]> {
   const add = (name: string, value: number, unit: string, than?: BenchRow['than']): void => {
     rows.push({ name: `v${family}, ${name}`, value, unit, ...(than && { than }) })
   }
-  const firsts = (await drain(family, port, FIRSTS, 'first')).map(({ firstMs }) => firstMs)
+  const everything = everythingOf(family)
+  const firsts = (await drain(family, port, FIRSTS, everything, 'first')).map(({ firstMs }) => firstMs)
   add('Bulk, everything: query to first message, median', median(firsts), 'ms')
   add('Bulk, everything: query to first message, longest', Math.max(...firsts), 'ms')
-  const downloads = await drain(family, port, DOWNLOADS)
+  const downloads = await drain(family, port, DOWNLOADS, everything)
   for (const { messages } of downloads) {
     if (messages < bindings) throw new Error(`${bindings} bindings made only ${messages} messages`)
   }
-  add(
-    'Bulk, everything',
-    median(downloads.map(({ messages, allMs }) => (1000 * messages) / allMs)),
-    'messages/s',
-  )
+  add('Bulk, everything', median(downloads.map(rateOf)), 'messages/s')
   add('Bulk, everything', median(downloads.map(({ octets, allMs }) => octets / allMs / 1000)), 'MB/s')
+
+  const since = Math.floor(Date.now() / 1000)
+  await core.churn({ changes: bindings })
+  const { lastSeq } = core.status()
+  const applied = () => core.status().followers.some(({ appliedSeq }) => appliedSeq === lastSeq)
+  await waitFor('the changes to be followed', applied, 600_000)
+  const back = catchUpOf(family, since)
+  const backFirsts = (await drain(family, port, FIRSTS, back, 'first')).map(({ firstMs }) => firstMs)
+  add('Active after an absence: query to first message, median', median(backFirsts), 'ms')
+  add('Active after an absence: query to first message, longest', Math.max(...backFirsts), 'ms')
+  const caughtUp = await drain(family, port, DOWNLOADS, back)
+  add(
+    'Active after an absence: bindings that had changed',
+    median(caughtUp.map(({ messages }) => messages)),
+    '',
+  )
+  add('Active after an absence: caught up', median(caughtUp.map(rateOf)), 'messages/s')
 
   const alone: number[] = []
   const beside: number[] = []
   await using watcher = await Watcher.connect(family, port, core)
   for (let round = 0; round < ROUNDS; round++) {
     alone.push(...(await watcher.delays(CHANGES)))
-    const download = spawn(process.execPath, drainArguments(family, port, 0), { stdio: 'ignore' })
+    const download = spawn(process.execPath, drainArguments(family, port, 0, everything), { stdio: 'ignore' })
     try {
       beside.push(...(await watcher.delays(CHANGES)))
     } finally {
@@ -147,14 +162,42 @@ class Watcher implements AsyncDisposable {
   }
 }
 
-function drainArguments(family: Family, port: number, times: number, stop = ''): string[] {
-  const query = Buffer.from(encodeBulkQuery({ family, xid: 2, select: { by: 'all' } })).toString('hex')
-  const end = family === 4 ? MessageType4.leasequeryDone : MessageType6.leasequeryDone
-  return [compiled('test/bench/drain.ts'), host[family], `${port}`, query, `${end}`, `${times}`, stop]
+/** What is asked, in hexadecimal, and what ends the answer. */
+interface Asked {
+  readonly query: string
+  readonly end: string
 }
 
-async function drain(family: Family, port: number, times: number, stop?: 'first'): Promise<Drained[]> {
-  const { stdout } = await execute(process.execPath, drainArguments(family, port, times, stop))
+function everythingOf(family: Family): Asked {
+  const { leasequeryDone } = family === 4 ? MessageType4 : MessageType6
+  return { query: hex(encodeBulkQuery({ family, xid: 2, select: { by: 'all' } })), end: `${leasequeryDone}` }
+}
+
+function catchUpOf(family: Family, since: number): Asked {
+  return { query: hex(encodeActiveQuery({ family, xid: 3, since })), end: 'caught-up' }
+}
+
+function hex(octets: Uint8Array): string {
+  return Buffer.from(octets).toString('hex')
+}
+
+function rateOf({ messages, allMs }: Drained): number {
+  return (1000 * messages) / allMs
+}
+
+function drainArguments(family: Family, port: number, times: number, asked: Asked, stop = ''): string[] {
+  return [compiled('test/bench/drain.ts'), host[family], `${port}`, asked.query, asked.end, `${times}`, stop]
+}
+
+async function drain(
+  family: Family,
+  port: number,
+  times: number,
+  asked: Asked,
+  stop?: 'first',
+): Promise<Drained[]> {
+  const argv = drainArguments(family, port, times, asked, stop)
+  const { stdout } = await execute(process.execPath, argv)
   return stdout
     .trim()
     .split('\n')
