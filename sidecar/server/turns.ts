@@ -1,9 +1,9 @@
-// Work in turns: each connection that wants to read from the store gets one slice, then the next one; after a
+// Work in turns: each connection that wants to read from the store gets one slice, then the next one; after half a
 // millisecond the event loop has its turn. So one requestor that catches up delays neither the others nor the feed, and
 // Bulk queries, whose slices are long, delay those who follow changes by little.
 
 /** Milliseconds of slices before the event loop goes on with other things. */
-const TURN_MS = 1
+const TURN_MS = 0.5
 /** Slices of Active queries for each one of a Bulk query, where both wait. */
 const ACTIVE_PER_BULK = 8
 

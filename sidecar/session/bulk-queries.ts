@@ -64,7 +64,7 @@ export class BulkQueries {
   #awaited: number | undefined
   #lastServed = 0
   /** What is written in one slice, used again in the next: it has been sent by then. */
-  readonly #written = new Writer()
+  #written = new Writer()
 
   constructor(dialect: Dialect, settings: SessionSettings, host: BulkHost) {
     this.#dialect = dialect
@@ -272,6 +272,8 @@ export class BulkQueries {
 
   #remove(run: Run): void {
     this.#runs.delete(run.scan)
+    // It may have grown with long messages, and the connection may stay for long.
+    if (this.#runs.size === 0) this.#written = new Writer()
     if (this.#awaited === run.scan) this.#awaited = undefined
     this.#host.act({ type: 'scan-close', scan: run.scan })
   }

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { packagePath } from '../support/package-root.ts'
 import * as active from './active.ts'
+import * as bulk from './bulk.ts'
 import * as feed from './feed.ts'
 import * as kea from './kea.ts'
 import * as publish from './publish.ts'
@@ -59,6 +60,10 @@ const parts: Readonly<Record<string, Part>> = {
     what: 'Active requestors under load: delays, deliveries, cost of a requestor',
     run: (choice) => active.run(choice.active),
   },
+  bulk: {
+    what: "Bulk Leasequery beside Kea's own, beside sendfile, and over TLS",
+    run: ({ bindings, kea: { only } }) => bulk.run(bindings, only),
+  },
   kea: {
     what: 'that Kea does not wait: perfdhcp with the hook and without',
     run: (choice) => kea.run(choice.kea),
@@ -66,6 +71,8 @@ const parts: Readonly<Record<string, Part>> = {
     printsItself: true,
   },
 }
+
+const onlyWords: readonly string[] = [...bulk.words, ...kea.words]
 
 const usage = `npm run bench -- [PART...] [--bindings N] [--only WORD]... [--kea 2.6] [--quick]
 
@@ -79,7 +86,7 @@ ${Object.entries(parts)
   --size N       of part scale: how many bindings (again for more; default ${scale.SIZES.join(', ')})
   --changes N    of part active: changes a second (again for more; default ${active.EVERYTHING.changes.join(', ')})
   --requestors N of part active: how many are told (again for more; default ${active.EVERYTHING.requestors.join(', ')})
-  --only WORD    of part kea, what is named (again for more), of: ${kea.words.join(', ')}
+  --only WORD    of parts bulk and kea, what is named (again for more), of: ${onlyWords.join(', ')}
   --kea VERSION  of part kea: 3.0 (default) or 2.6
   --quick        of part kea: only that it works, in less than a minute
 `
@@ -115,7 +122,7 @@ function parse(): { choice: Choice; names: readonly string[] } | undefined {
   const words = only.filter((word) => !(word in parts))
   const unknown = positionals.find((name) => !(name in parts))
   if (unknown !== undefined) throw new Error(`no part ${unknown}`)
-  const unknownWord = words.find((word) => !kea.words.includes(word))
+  const unknownWord = words.find((word) => !onlyWords.includes(word))
   if (unknownWord !== undefined) throw new Error(`--only knows no ${unknownWord}`)
   if (version !== '3.0' && version !== '2.6') throw new Error('--kea is 3.0 or 2.6')
   if (!Number.isSafeInteger(bindings) || bindings < 1000)

@@ -1,6 +1,6 @@
 /** Lease files whose leases came through relays, with all that a Bulk query can ask for, and leases in every state. */
 
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 
 export interface RelayedLease {
   readonly address: string
@@ -98,9 +98,22 @@ export function relayedLeases6(now: number, count = 240): RelayedLease[] {
 }
 
 /** As Kea's memfile back end reads it; relay data as Kea writes it since 2.3.2. */
-export function writeRelayedLeases(path: string, family: 4 | 6, leases: readonly RelayedLease[]): void {
-  writeFileSync(path, `${[headers[family], ...leases.map(family === 4 ? row4 : row6)].join('\n')}\n`)
+export function writeRelayedLeases(path: string, family: 4 | 6, leases: Iterable<RelayedLease>): void {
+  const file = openSync(path, 'w')
+  let lines = [headers[family] as string]
+  const flush = () => writeSync(file, `${lines.join('\n')}\n`)
+  for (const lease of leases) {
+    lines.push(family === 4 ? row4(lease) : row6(lease))
+    if (lines.length < LINES_AT_ONCE) continue
+    flush()
+    lines = []
+  }
+  if (lines.length > 0) flush()
+  closeSync(file)
 }
+
+/** There may be millions of leases. */
+const LINES_AT_ONCE = 10_000
 
 const headers = {
   4: 'address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context,pool_id',
