@@ -83,6 +83,7 @@ async function assertTables(page: Page, nodes: readonly AccessibleNode[], where:
     const count = (selector) => tables.reduce((sum, table) => sum + table.querySelectorAll(selector).length, 0)
     return {
       tables: tables.length,
+      lines: count('tr'),
       rows: count('tbody tr'),
       columns: count('thead th'),
       unscoped: count('th:not([scope])') + tables.filter((table) => table.caption === null).length,
@@ -90,7 +91,12 @@ async function assertTables(page: Page, nodes: readonly AccessibleNode[], where:
   })()`)
   assert.equal(shown.unscoped, 0, `${where}: heads without scope, tables without caption`)
   const heads = (role: string) => nodes.filter((node) => roleOf(node) === role).length
-  const seen = { tables: heads('table'), rows: heads('rowheader'), columns: heads('columnheader') }
+  const seen = {
+    tables: heads('table'),
+    lines: heads('row'),
+    rows: heads('rowheader'),
+    columns: heads('columnheader'),
+  }
   assert.deepEqual({ ...seen, unscoped: 0 }, shown, `${where}: tables in the accessibility tree`)
 }
 
