@@ -82,14 +82,15 @@ make_packages() {
   rm -rf "$packages"
   mkdir -p "$packages"
   step "packing kea-leasequery" package_sidecar "$oldest" "$packages"
+  step "looking it over (lintian)" judge "$oldest" "$packages"
   for name in "${package_root_names[@]}"; do
     mkdir "$packages/$name"
     build_hook "$roots/$name" "$project/build/kea-hook/$name/libdhcp_lease_feed.so" \
       "Kea $(dotted "$(kea_hooks_version "$roots/$name")") in $name"
     step "packing kea-lease-feed-hook for $name" \
       package_hook "$roots/$name" "$project/build/kea-hook/$name/libdhcp_lease_feed.so" "$packages/$name"
+    step "looking it over (lintian)" judge "$oldest" "$packages/$name"
     cp "$packages"/kea-leasequery_*.deb "$packages/$name/"
-    step "looking the packages for $name over (lintian)" judge "$oldest" "$packages/$name"
     step "making them a repository for apt" index "$oldest" "$packages/$name"
   done
   rm "$packages"/*.deb
