@@ -119,6 +119,21 @@ npm_packages() {
   touch node_modules/.package-lock.json
 }
 
+# For the slow tests: the releases of Node that users have beside the one that runs here, as the npm packages that carry them.
+with_nodes=''
+other_nodes() {
+  local folder=build/node-versions
+  local architecture wanted
+  architecture=$(node -p process.arch)
+  wanted="node22@npm:node-linux-$architecture@22.23 node24@npm:node-linux-$architecture@24.21"
+  if [ "$(cat "$folder/.made" 2>/dev/null)" = "$wanted" ]; then return; fi
+  mkdir -p "$folder"
+  printf '{ "private": true }\n' >"$folder/package.json"
+  # shellcheck disable=SC2086  # a list of words
+  step "fetching Node 22 and 24" npm install --prefix "$folder" --no-save --ignore-scripts --no-progress $wanted
+  printf '%s\n' "$wanted" >"$folder/.made"
+}
+
 # ------------------------------------------------------------------------------------------------ building
 
 compile_typescript() {
@@ -196,6 +211,7 @@ prepare_laboratory() {
   node_headers
   lock "$project/build/setup.lock"
   npm_packages
+  [ -z "$with_nodes" ] || other_nodes
   build_typescript
   build_native
   build_addon

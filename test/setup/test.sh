@@ -28,6 +28,7 @@ done
 
 # for test/slow
 with_fuzzers=$all
+with_nodes=$all
 with_browser=$all
 [ -z "$all" ] || with_more=(databases agent prometheus systemd)
 laboratory_packages+=(tshark dpkg-dev)
