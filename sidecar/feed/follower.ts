@@ -53,7 +53,7 @@ export interface FollowerOptions {
 }
 
 /** Events of batches that waited, before other work gets its turn. */
-const SLICE_EVENTS = 1_024
+const SLICE_EVENTS = 512
 const SECOND_MS = 1_000
 /** By how much Kea's clock has to be moved at once for a word about it. */
 const CLOCK_STEP_SECONDS = 60

@@ -31,7 +31,7 @@ const WAITING_REQUESTS = 4
 /** A larger message is none of ours. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 /** A full socket resolves hundreds of receives in one turn of the loop; requestors want their turn too. */
-const TURN_MS = 2
+const TURN_MS = 1
 const RECONNECT_MS = 200
 const RECONNECT_MAX_MS = 2_000
 /** A TCP peer that vanished without a word is noticed by this, ms. */

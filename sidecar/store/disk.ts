@@ -47,7 +47,7 @@ export interface DiskOptions {
   readonly retryMilliseconds?: number | undefined
 }
 
-const BATCH_RECORDS = 1024
+const BATCH_RECORDS = 512
 const BATCH_OCTETS = 4 << 20
 const GATHER_MILLISECONDS = 10
 const RETRY_MILLISECONDS = 100
