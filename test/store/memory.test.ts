@@ -473,3 +473,20 @@ for (const family of [4, 6] satisfies Family[]) {
     assert.ok(octetsEach < (family === 4 ? 400 : 500), `${octetsEach} octets`)
   })
 }
+
+test('what a client holds besides a binding comes in the order of heldBy, where it lies, and never more than asked for', () => {
+  const memory = new Memory(6)
+  const clientId = octets('several')
+  for (let i = 1; i <= 5; i++) memory.put(bindingOf(6, i, { clientId }), 1000)
+  memory.put(bindingOf(6, 9, { clientId: octets('one') }), 1000)
+  memory.put(bindingOf(6, 10, { clientId: octets('') }), 1000)
+  const view = memory.view()
+  const besides = (i: number, most: number) => {
+    assert.ok(memory.seek(view, addressOf(6, i)))
+    return memory.besides(view, most)?.map(({ address }) => [...address])
+  }
+  const held = memory.heldBy(clientId).map(({ address }) => [...address])
+  for (let i = 1; i <= 5; i++) assert.deepEqual(besides(i, 4), held.toSpliced(i - 1, 1))
+  assert.equal(besides(3, 3), undefined)
+  assert.deepEqual([besides(9, 4), besides(10, 4)], [[], []])
+})
