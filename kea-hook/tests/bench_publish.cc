@@ -307,7 +307,7 @@ int main(int argc, char** argv) {
     makeV6(v6);
     finish(v6);
     const double seconds = std::max(0.5, 3 * static_cast<double>(events) / 1e6);
-    for (const double a_second : {100.0, 600.0, 5000.0}) ordinary(v4, a_second, seconds);
+    for (const double a_second : {100.0, 600.0, 10000.0}) ordinary(v4, a_second, seconds);
     publishing("DHCPv4, one producer", v4, 1, events);
     publishing("DHCPv6, one producer", v6, 1, events);
     publishing("DHCPv4, two producers", v4, 2, events);
