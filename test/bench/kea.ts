@@ -48,7 +48,7 @@ interface Effort {
   /** Instead of a share of what Kea sustains. */
   readonly rate?: number
 }
-const thorough: Effort = { rounds: 4, seconds: 2, leases: 1_000_000, costOf: 50_000 }
+const thorough: Effort = { rounds: 7, seconds: 2, leases: 1_000_000, costOf: 50_000 }
 const quick: Effort = { rounds: 1, seconds: 1, leases: 20_000, costOf: 10_000, rate: 200 }
 
 interface Comparison {
