@@ -93,6 +93,7 @@ public:
         const std::string reason = refused.get();
         if (!reason.empty()) {
             thread_.join();
+            pager_.close();
             throw FeedError(reason);
         }
     }

@@ -99,7 +99,7 @@ void Hook::configured(const SrvConfigPtr& staged) {
     }
     started_ = false;
     ThreadContext::forgetAll();
-    high_availability_ = highAvailabilityOf(staged);
+    high_availability_ = isHighlyAvailable(staged);
     in_sql_ = leasesInSql(staged);
 
     const ExtendedInfo info = extendedInfoOf(family_, staged);
@@ -210,7 +210,7 @@ Origin Hook::originOf(Operation operation, const L& lease, Octets address, bool 
     }
     // Leases are written by packets, commands and timers, all on threads that are known by now, and by the
     // high-availability library's own threads, for the partner.
-    if (high_availability_.loaded && !thread.answersPackets() && std::this_thread::get_id() != main_id_) {
+    if (high_availability_ && !thread.answersPackets() && std::this_thread::get_id() != main_id_) {
         return Origin::partner;
     }
     return Origin::unknown;
@@ -325,18 +325,7 @@ void Hook::confirmed(const isc::asiolink::IOAddress& address) {
 void Hook::commandProcessed(const std::string& name, const ConstElementPtr& arguments, bool done) {
     ThreadContext& thread = ThreadContext::current();
     if (feed_ && writesLeases(name)) {
-        Origin origin = Origin::operator_command;
-        if (saysPartner(arguments)) {
-            origin = Origin::partner;
-        } else if (LEASE_FEED_KEA_VERSION < 30000 && high_availability_.loaded) {
-            // Here a partner's command does not say so. What comes by the high-availability library's own listener
-            // is the partner's; without that listener, what comes on the main thread may be anybody's.
-            if (std::this_thread::get_id() != main_id_) {
-                origin = Origin::partner;
-            } else if (!high_availability_.own_threads) {
-                origin = Origin::unknown;
-            }
-        }
+        const Origin origin = saysPartner(arguments) ? Origin::partner : Origin::operator_command;
         const std::vector<AddressOctets> addresses = addressesOf(arguments);
         if (!config_.tap) {
             for (const AddressOctets& address : addresses) {
@@ -360,7 +349,7 @@ void Hook::commandProcessed(const std::string& name, const ConstElementPtr& argu
             if (!addresses.empty() && std::none_of(addresses.begin(), addresses.end(), same)) {
                 return false;
             }
-            if (write.origin != origin && origin != Origin::unknown) {
+            if (write.origin != origin) {
                 feed_->annotate(write.about(origin, nullptr));
             }
             return true;

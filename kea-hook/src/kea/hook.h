@@ -113,7 +113,7 @@ private:
 
     std::atomic<bool> watching_{false};  // as of the last tick
     bool in_sql_ = false;  // the leases: what is told of them then, see dirty_leases.h
-    HighAvailability high_availability_;
+    bool high_availability_ = false;
     std::atomic<bool> started_{false};
     unsigned retry_in_ = 0;
     std::atomic<bool> config_stale_{false};

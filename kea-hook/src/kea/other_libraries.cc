@@ -8,7 +8,6 @@
 #include <utility>
 
 using isc::data::ConstElementPtr;
-using isc::data::Element;
 using isc::dhcp::ConstSrvConfigPtr;
 
 namespace lease_feed {
@@ -31,20 +30,6 @@ auto nameOf(const Library& library) -> decltype((library.libname_)) {
     return library.libname_;
 }
 
-inline const ConstElementPtr& parametersOf(const std::pair<std::string, ConstElementPtr>& library) {
-    return library.second;
-}
-
-template <typename Library>
-auto parametersOf(const Library& library) -> decltype((library.parameters_)) {
-    return library.parameters_;
-}
-
-bool isOff(const ConstElementPtr& map, const char* name) {
-    const ConstElementPtr value = map && map->getType() == Element::map ? map->get(name) : ConstElementPtr();
-    return value && value->getType() == Element::boolean && !value->boolValue();
-}
-
 // "ha" of ".../libdhcp_ha.so"; "" where it is not named so.
 std::string shortNameOf(const std::string& path) {
     static const std::string prefix = "libdhcp_";
@@ -56,32 +41,10 @@ std::string shortNameOf(const std::string& path) {
 
 }  // namespace
 
-HighAvailability highAvailabilityOf(const ConstSrvConfigPtr& config) {
-    HighAvailability result;
-    for (const auto& library : config->getHooksConfig().get()) {
-        if (shortNameOf(nameOf(library)) != "ha") {
-            continue;
-        }
-        result.loaded = true;
-        // Both are true where they are not given.
-        result.own_threads = !isOff(config->getDHCPMultiThreading(), "enable-multi-threading");
-        const ConstElementPtr parameters = parametersOf(library);
-        if (!parameters || parameters->getType() != Element::map) {
-            continue;
-        }
-        const ConstElementPtr relations = parameters->get("high-availability");
-        if (!relations || relations->getType() != Element::list) {
-            continue;
-        }
-        for (const auto& relation : relations->listValue()) {
-            const ConstElementPtr threads =
-                relation->getType() == Element::map ? relation->get("multi-threading") : ConstElementPtr();
-            if (isOff(threads, "enable-multi-threading") || isOff(threads, "http-dedicated-listener")) {
-                result.own_threads = false;
-            }
-        }
-    }
-    return result;
+bool isHighlyAvailable(const ConstSrvConfigPtr& config) {
+    const auto& libraries = config->getHooksConfig().get();
+    return std::any_of(libraries.begin(), libraries.end(),
+                       [](const auto& library) { return shortNameOf(nameOf(library)) == "ha"; });
 }
 
 bool othersMayPark(const ConstSrvConfigPtr& config) {

@@ -5,11 +5,8 @@
 
 namespace lease_feed {
 
-struct HighAvailability {
-    bool loaded = false;
-    bool own_threads = false;  ///< the partner's commands come to its own listener, never to the main thread
-};
-HighAvailability highAvailabilityOf(const isc::dhcp::ConstSrvConfigPtr& config);
+/// Whether the high-availability library is among them: it writes the partner's leases on threads of its own.
+bool isHighlyAvailable(const isc::dhcp::ConstSrvConfigPtr& config);
 
 /// Whether one of them may hold a packet back (Kea: park it). Such a packet goes on later, on another thread, or never.
 bool othersMayPark(const isc::dhcp::ConstSrvConfigPtr& config);
