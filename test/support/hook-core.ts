@@ -161,6 +161,8 @@ export interface Churn {
   changes: number
   /** The same seed picks the same leases. Default 1. */
   seed?: number
+  /** One lease after the other, instead of by chance. Default false. */
+  inOrder?: boolean
   /** Changes a second; default as fast as it goes. */
   rate?: number
   /** Share of changes that remove the lease, if it is there; a removed one is added when picked again. Default 0. */

@@ -339,6 +339,7 @@ private:
         Churn churn;
         churn.changes = static_cast<std::uint64_t>(numberFrom(given, "changes", 0));
         churn.seed = static_cast<std::uint64_t>(numberFrom(given, "seed", 1));
+        churn.in_order = flagFrom(given, "inOrder", false);
         churn.rate = numberFrom(given, "rate", 0);
         churn.removals = numberFrom(given, "removals", 0);
         churn.new_clients = numberFrom(given, "newClients", 0);

@@ -277,7 +277,7 @@ std::uint64_t SimulatedLeases::churn(const Churn& churn, Feed& feed, const std::
                 std::this_thread::sleep_until(std::min(due, Steady::now() + std::chrono::milliseconds(50)));
             }
         }
-        const std::uint64_t pick = random();
+        const std::uint64_t pick = churn.in_order ? done : random();
         const double kind = share(random);
         const std::lock_guard<std::mutex> hold(mutex_);
         if (generated_.count == 0) break;

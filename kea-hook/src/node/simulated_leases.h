@@ -52,6 +52,7 @@ struct Churn {
     std::uint64_t seed = 1;
     double rate = 0;         ///< a second; 0 = as fast as it goes
     double removals = 0;     ///< share of changes that remove a lease, if it is there
+    bool in_order = false;   ///< one lease after the other instead of by chance
     double new_clients = 0;  ///< share of changes that give the lease to another client
 };
 
