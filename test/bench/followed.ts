@@ -17,7 +17,7 @@ const PATIENCE_MS = 1_800_000
 export class Followed implements AsyncDisposable {
   readonly #folder: string
   readonly #core: HookCore
-  #store: Store
+  readonly #store: Store
   readonly #follower: FeedFollower
   #seed = 1
 
@@ -39,7 +39,7 @@ export class Followed implements AsyncDisposable {
     const core = new HookCore({ family, endpoint, pageShare: 1, ...ring })
     core.generate({ count: leases, storedRelay: true })
     core.start()
-    const store = await openStore({ path: storeIn(folder), family, wall })
+    const store = await openStore({ path: join(folder, 'store'), family, wall: () => Date.now() / 1000 })
     const follower = new FeedFollower({
       endpoint,
       family,
@@ -78,22 +78,6 @@ export class Followed implements AsyncDisposable {
     return replayed === before && clock <= seconds + BEHIND_SECONDS
   }
 
-  /** Where the store lies. */
-  get path(): string {
-    return storeIn(this.#folder)
-  }
-
-  /** Stops and opens the store anew, as a restart does, @returns seconds that opening it took */
-  async restart(): Promise<number> {
-    await this.#follower.stop()
-    await this.#store.close()
-    const { family } = this.#store
-    const { clock } = await timed(async () => {
-      this.#store = await openStore({ path: this.path, family, wall })
-    })
-    return clock
-  }
-
   #behind(): number {
     return this.#core.status().lastSeq - this.#follower.status().appliedSeq
   }
@@ -104,12 +88,4 @@ export class Followed implements AsyncDisposable {
     this.#core.close()
     await rm(this.#folder, { recursive: true })
   }
-}
-
-function wall(): number {
-  return Date.now() / 1000
-}
-
-function storeIn(folder: string): string {
-  return join(folder, 'store')
 }

@@ -156,11 +156,18 @@ async function main(): Promise<number> {
   }
   const { choice, names } = parsed
   const results: Record<string, BenchRow[]> = {}
+  let code = 0
   for (const name of names) {
     console.log(`\n${name}: ${parts[name]!.what}`)
-    const rows = await parts[name]!.run(choice)
-    if (!parts[name]!.printsItself) for (const row of rows) console.log(`  ${formatRow(row)}`)
-    results[name] = rows
+    try {
+      const rows = await parts[name]!.run(choice)
+      if (!parts[name]!.printsItself) for (const row of rows) console.log(`  ${formatRow(row)}`)
+      results[name] = rows
+    } catch (error) {
+      // The figures of the others are worth having.
+      console.error(`bench: part ${name} failed:`, error)
+      code = 1
+    }
   }
   const file = packagePath('build', 'bench.json')
   writeFileSync(
@@ -168,7 +175,7 @@ async function main(): Promise<number> {
     `${JSON.stringify({ node: process.version, ...choice, parts: results }, undefined, 2)}\n`,
   )
   console.log('\nThe same figures: build/bench.json')
-  return 0
+  return code
 }
 
 process.exitCode = await main()

@@ -12,6 +12,11 @@ export function threadSeconds(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e9
 }
 
+/** Memory that a process holds. */
+export function residentOctets(pid: number): number {
+  return 1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1])
+}
+
 /** Seconds that it takes by the clock, and of the main thread's CPU time. */
 export async function timed(run: () => Promise<void>): Promise<{ clock: number; cpu: number }> {
   const started = performance.now()

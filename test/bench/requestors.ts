@@ -1,23 +1,18 @@
 // What requestors see of the daemon, which is a process of its own: how long a Bulk query waits for its first message, how
 // fast a download of everything goes, and how long a change takes to an Active requestor, alone and beside such downloads.
-import { execFile, spawn } from 'node:child_process'
 import { connect, type Socket } from 'node:net'
-import { promisify } from 'node:util'
 import type { Family } from '../../sidecar/binding.ts'
 import { encodeBulkQuery } from '../../sidecar/requestor/bulk-client.ts'
 import { encodeActiveQuery } from '../../sidecar/requestor/client.ts'
-import { MessageType4 } from '../../sidecar/wire/v4/messages.ts'
-import { MessageType6 } from '../../sidecar/wire/v6/messages.ts'
 import { byClient, Daemon, lease, startHook } from '../support/daemon.ts'
 import type { HookCore } from '../support/hook-core.ts'
-import { compiled } from '../support/package-root.ts'
 import { serviceJson } from '../support/requestor-service.ts'
 import { waitFor } from '../support/wait.ts'
-import type { Drained } from './drain.ts'
+import { type Answer, keepReading, type Place, readOften } from './bulk/reader.ts'
+import { generatedSubnets } from './generated.ts'
 import { median, quantile } from './measure.ts'
 import type { BenchRow } from './row.ts'
 
-const execute = promisify(execFile)
 const FIRSTS = 20
 const DOWNLOADS = 3
 /** Changes watched, one after the other, in each of the rounds with and without downloads. */
@@ -39,54 +34,64 @@ async function measure(family: Family, bindings: number): Promise<BenchRow[]> {
   core.setService(
     serviceJson(family, { advanced: { 'active-query-enabled': true, 'bulk-query-enabled': true } }),
   )
-  core.setConfig({ subnets: subnets(family, bindings) })
+  core.setConfig({ subnets: generatedSubnets(family, bindings) })
   await daemon.start('--log-level', 'info')
   const { port } = (await daemon.logged('listener.started')) as unknown as { port: number }
   await daemon.logged('feed.reconciled')
 
   const rows: BenchRow[] = []
-  const add = (name: string, value: number, unit: string, than?: BenchRow['than']): void => {
-    rows.push({ name: `v${family}, ${name}`, value, unit, ...(than && { than }) })
+  const add = (
+    name: string,
+    value: number,
+    unit: string,
+    beside: Pick<BenchRow, 'goal' | 'than'> = {},
+  ): void => {
+    rows.push({ name: `v${family}, ${name}`, value, unit, ...beside })
   }
-  const everything = everythingOf(family)
-  const firsts = (await drain(family, port, FIRSTS, everything, 'first')).map(({ firstMs }) => firstMs)
+  const place: Place = { family, host: host[family], port }
+  const everything = encodeBulkQuery({ family, xid: 2, select: { by: 'all' } })
+  const firsts = await firstsOf(place, everything)
   add('Bulk, everything: query to first message, median', median(firsts), 'ms')
-  add('Bulk, everything: query to first message, longest', Math.max(...firsts), 'ms')
-  const downloads = await drain(family, port, DOWNLOADS, everything)
+  add('Bulk, everything: query to first message, longest', Math.max(...firsts), 'ms', {
+    goal: { atMost: 100 },
+  })
+  const downloads = await readOften(place, everything, { times: DOWNLOADS })
   for (const { messages } of downloads) {
     if (messages < bindings) throw new Error(`${bindings} bindings made only ${messages} messages`)
   }
-  add('Bulk, everything', median(downloads.map(rateOf)), 'messages/s')
+  const bulkRate = median(downloads.map(rateOf))
+  add('Bulk, everything', bulkRate, 'messages/s')
   add('Bulk, everything', median(downloads.map(({ octets, allMs }) => octets / allMs / 1000)), 'MB/s')
 
   const since = Math.floor(Date.now() / 1000)
-  await core.churn({ changes: bindings })
+  await core.churn({ changes: bindings, inOrder: true })
   const { lastSeq } = core.status()
   const applied = () => core.status().followers.some(({ appliedSeq }) => appliedSeq === lastSeq)
   await waitFor('the changes to be followed', applied, 600_000)
-  const back = catchUpOf(family, since)
-  const backFirsts = (await drain(family, port, FIRSTS, back, 'first')).map(({ firstMs }) => firstMs)
+  const back = encodeActiveQuery({ family, xid: 3, since })
+  const backFirsts = await firstsOf(place, back)
   add('Active after an absence: query to first message, median', median(backFirsts), 'ms')
-  add('Active after an absence: query to first message, longest', Math.max(...backFirsts), 'ms')
-  const caughtUp = await drain(family, port, DOWNLOADS, back)
+  add('Active after an absence: query to first message, longest', Math.max(...backFirsts), 'ms', {
+    goal: { atMost: 50 },
+  })
+  const caughtUp = await readOften(place, back, { times: DOWNLOADS, until: 'caught-up' })
   add(
     'Active after an absence: bindings that had changed',
     median(caughtUp.map(({ messages }) => messages)),
     '',
   )
-  add('Active after an absence: caught up', median(caughtUp.map(rateOf)), 'messages/s')
+  const backRate = median(caughtUp.map(rateOf))
+  add('Active after an absence: caught up', backRate, 'messages/s', {
+    than: { name: 'a Bulk download of everything', ratio: backRate / bulkRate },
+  })
 
   const alone: number[] = []
   const beside: number[] = []
   await using watcher = await Watcher.connect(family, port, core)
   for (let round = 0; round < ROUNDS; round++) {
     alone.push(...(await watcher.delays(CHANGES)))
-    const download = spawn(process.execPath, drainArguments(family, port, 0, everything), { stdio: 'ignore' })
-    try {
-      beside.push(...(await watcher.delays(CHANGES)))
-    } finally {
-      download.kill()
-    }
+    using _download = keepReading(place, everything)
+    beside.push(...(await watcher.delays(CHANGES)))
   }
   for (const [name, of] of [
     ['median', median],
@@ -95,11 +100,16 @@ async function measure(family: Family, bindings: number): Promise<BenchRow[]> {
     add(`Active, change in the hook to requestor, ${name}`, of(alone), 'ms')
     const ratio = of(beside) / of(alone)
     add(`Active beside a Bulk download of everything, ${name}`, of(beside), 'ms', {
-      name: 'without it',
-      ratio,
+      than: { name: 'without it', ratio, goal: { atMost: 2 } },
     })
   }
   return rows
+}
+
+/** Milliseconds from query to first octets, of each. */
+async function firstsOf(place: Place, query: Uint8Array): Promise<number[]> {
+  const answers = await readOften(place, query, { times: FIRSTS, first: true })
+  return answers.map(({ firstMs }) => firstMs)
 }
 
 /** A requestor that takes the time from a change to the message that tells of it; one change at a time. */
@@ -162,56 +172,6 @@ class Watcher implements AsyncDisposable {
   }
 }
 
-/** What is asked, in hexadecimal, and what ends the answer. */
-interface Asked {
-  readonly query: string
-  readonly end: string
-}
-
-function everythingOf(family: Family): Asked {
-  const { leasequeryDone } = family === 4 ? MessageType4 : MessageType6
-  return { query: hex(encodeBulkQuery({ family, xid: 2, select: { by: 'all' } })), end: `${leasequeryDone}` }
-}
-
-function catchUpOf(family: Family, since: number): Asked {
-  return { query: hex(encodeActiveQuery({ family, xid: 3, since })), end: 'caught-up' }
-}
-
-function hex(octets: Uint8Array): string {
-  return Buffer.from(octets).toString('hex')
-}
-
-function rateOf({ messages, allMs }: Drained): number {
+function rateOf({ messages, allMs }: Answer): number {
   return (1000 * messages) / allMs
-}
-
-function drainArguments(family: Family, port: number, times: number, asked: Asked, stop = ''): string[] {
-  return [compiled('test/bench/drain.ts'), host[family], `${port}`, asked.query, asked.end, `${times}`, stop]
-}
-
-async function drain(
-  family: Family,
-  port: number,
-  times: number,
-  asked: Asked,
-  stop?: 'first',
-): Promise<Drained[]> {
-  const argv = drainArguments(family, port, times, asked, stop)
-  const { stdout } = await execute(process.execPath, argv)
-  return stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Drained)
-}
-
-/** The subnets of generated leases: 65,536 addresses each from 10.0.0.0 or 2001:db8:: on. */
-function subnets(family: Family, bindings: number) {
-  return Array.from({ length: Math.ceil(bindings / 65_536) }, (_, i) => {
-    const prefix = Buffer.from(family === 4 ? '0a000000' : '20010db8000000000000000000000000', 'hex')
-    if (family === 4) prefix[1] = i
-    else prefix.writeUInt16BE(i, 12)
-    const last = Buffer.from(prefix)
-    last.writeUInt16BE(0xffff, last.length - 2)
-    return { id: 1 + i, prefix, prefixLength: family === 4 ? 16 : 112, pools: [{ first: prefix, last }] }
-  })
 }

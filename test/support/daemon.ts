@@ -25,6 +25,8 @@ export interface DaemonSurroundings {
   readonly env?: NodeJS.ProcessEnv
   /** Of another daemon, or on another disk; in its own folder unless given. */
   readonly stateDir?: string
+  /** Milliseconds in which it is to log what is waited for; half a minute unless given. */
+  readonly patience?: number
 }
 
 const loopback = { 4: '127.0.0.1', 6: '::1' } as const
@@ -103,18 +105,22 @@ export class Daemon {
   }
 
   logged(event: string, matches: Readonly<Record<string, unknown>> = {}): Promise<DaemonLine> {
-    return waitFor(`the daemon to log ${event}`, () => {
-      const found = this.lines().find(
-        (line) =>
-          line.event === event && Object.entries(matches).every(([name, value]) => line[name] === value),
-      )
-      if (found === undefined && this.#child !== undefined && !this.running) {
-        throw new GiveUp(
-          `the daemon ended before it logged ${event}: ${this.#errors}${this.#output.slice(-2000)}`,
+    return waitFor(
+      `the daemon to log ${event}`,
+      () => {
+        const found = this.lines().find(
+          (line) =>
+            line.event === event && Object.entries(matches).every(([name, value]) => line[name] === value),
         )
-      }
-      return found
-    })
+        if (found === undefined && this.#child !== undefined && !this.running) {
+          throw new GiveUp(
+            `the daemon ended before it logged ${event}: ${this.#errors}${this.#output.slice(-2000)}`,
+          )
+        }
+        return found
+      },
+      this.#surroundings.patience,
+    )
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -109,11 +109,14 @@ export class Service {
     return kea
   }
 
-  /** Starts the daemon, or starts it anew with the same state, and waits until it serves each family. */
-  async startSidecar(): Promise<void> {
+  /**
+   * Starts the daemon, or starts it anew with the same state, and waits until it serves each family.
+   * @param timeout milliseconds that each may take
+   */
+  async startSidecar(timeout?: number): Promise<void> {
     if (this.#sidecar) await this.#sidecar.restart()
     else this.#sidecar = await Sidecar.start(this.lab, { families: this.families })
-    for (const family of this.families) await this.serving(family)
+    for (const family of this.families) await this.serving(family, timeout)
   }
 
   /** Waits until the sidecar answers requestors of a family and its first walk is over. */

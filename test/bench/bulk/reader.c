@@ -1,12 +1,13 @@
 /*
  * A requestor that costs next to nothing, so that the server is the limit: it looks at nothing but the ends of messages.
  *
- *   reader [-s FILE] [-c CA -k CERT_AND_KEY -g START_TLS(hex)] HOST PORT QUERY(hex) END(message type)
+ *   reader [-n TIMES] [-f] [-s FILE] [-c CA -k CERT_AND_KEY -g START_TLS(hex)] HOST PORT QUERY(hex) END
  *
- * Sends the query, reads until the message that ends the answer, and prints a line of JSON: milliseconds from query to first
- * octet and to the end, messages (the last one counted too), octets, its own processor time in milliseconds, and with TLS
- * how many records held other than one whole message. -s keeps all octets in FILE. -c, -k and -g: TLS, asked for by that
- * message first.
+ * Sends the query, reads until the message that ends the answer (END: its type, or "caught-up"), and prints a line of JSON:
+ * milliseconds from query to first octet and to the end, messages (the last one counted too), octets, its own processor time
+ * in milliseconds, and with TLS how many records held other than one whole message. That as often as -n says, on a connection
+ * each; 0 = until killed. -f leaves after the first octets. -s keeps all octets in FILE. -c, -k and -g: TLS, asked for by
+ * that message first.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -75,26 +76,37 @@ static SSL* secure(int fd, const char* ca, const char* own, const char* start) {
     return tls;
 }
 
-int main(int argc, char** argv) {
-    const char *keep = NULL, *ca = NULL, *own = NULL, *start = NULL;
-    for (int option; (option = getopt(argc, argv, "s:c:k:g:")) != -1;) {
-        if (option == 's') keep = optarg;
-        else if (option == 'c') ca = optarg;
-        else if (option == 'k') own = optarg;
-        else if (option == 'g') start = optarg;
-        else return 2;
+/* What is asked, of whom, and how. */
+static const char *host, *port, *keep, *ca, *own, *start, *end_word;
+static int only_first;
+static unsigned char query[1024];
+static int query_length;
+
+/* A status code in LEASEQUERY-DATA: of all of them only CatchUpComplete has one (RFC 7653 section 9.3). */
+static int has_status(const unsigned char* at, const unsigned char* end) {
+    enum { OPTION_STATUS_CODE = 13 };
+    while (at + 4 <= end) {
+        if ((at[0] << 8 | at[1]) == OPTION_STATUS_CODE) return 1;
+        at += 4 + (at[2] << 8 | at[3]);
     }
-    if (argc - optind != 4) return 2;
-    const char* host = argv[optind];
-    const int last_type = atoi(argv[optind + 3]);
+    return 0;
+}
+
+/* Whether this frame is the last that is waited for. */
+static int is_last(const unsigned char* frame, const unsigned char* end) {
+    enum { DHCPLEASEQUERYSTATUS = 17, LEASEQUERY_DATA = 17 };
+    const int v6 = strchr(host, ':') != NULL;
     /* Behind the size in DHCPv6; in DHCPv4 the value of option 53, which comes first. */
-    const size_t type_at = strchr(host, ':') != NULL ? 2 : 2 + 240 + 2;
-    unsigned char query[1024];
-    const int query_length = unhex(argv[optind + 2], query);
+    const unsigned char* type = frame + (v6 ? 2 : 2 + 240 + 2);
+    if (type >= end) return 0;
+    if (strcmp(end_word, "caught-up") != 0) return *type == atoi(end_word);
+    return v6 ? *type == LEASEQUERY_DATA && has_status(type + 4, end) : *type == DHCPLEASEQUERYSTATUS;
+}
+
+static void ask(void) {
     FILE* kept = keep != NULL ? fopen(keep, "wb") : NULL;
     if (keep != NULL && kept == NULL) fail(keep);
-
-    const int fd = dial(host, argv[optind + 1]);
+    const int fd = dial(host, port);
     SSL* tls = ca != NULL ? secure(fd, ca, own, start) : NULL;
     const double began = now_ms(CLOCK_MONOTONIC), cpu_began = now_ms(CLOCK_PROCESS_CPUTIME_ID);
     if ((tls != NULL ? SSL_write(tls, query, query_length) : write(fd, query, query_length)) != query_length)
@@ -118,16 +130,43 @@ int main(int argc, char** argv) {
             const size_t next = at + 2 + (buffer[at] << 8 | buffer[at + 1]);
             if (next > end) break;
             messages++;
-            ended = next - at > type_at && buffer[at + type_at] == last_type;
+            ended = is_last(buffer + at, buffer + next);
             at = next;
         }
         if (messages - before != 1 || at != end) not_one++;
         held = end - at;
         memmove(buffer, buffer + at, held);
+        ended |= only_first;
     }
     printf("{\"firstMs\":%.3f,\"allMs\":%.3f,\"messages\":%llu,\"octets\":%llu,\"cpuMs\":%.3f,\"recordsNotOne\":%llu}\n", first,
            now_ms(CLOCK_MONOTONIC) - began, (unsigned long long)messages, (unsigned long long)octets,
            now_ms(CLOCK_PROCESS_CPUTIME_ID) - cpu_began, (unsigned long long)(tls != NULL ? not_one : 0));
+    fflush(stdout);
     if (kept != NULL && fclose(kept) != 0) fail(keep);
+    if (tls != NULL) {
+        SSL_CTX* context = SSL_get_SSL_CTX(tls);
+        SSL_free(tls);
+        SSL_CTX_free(context);
+    }
+    close(fd);
+}
+
+int main(int argc, char** argv) {
+    int times = 1;
+    for (int option; (option = getopt(argc, argv, "n:fs:c:k:g:")) != -1;) {
+        if (option == 'n') times = atoi(optarg);
+        else if (option == 'f') only_first = 1;
+        else if (option == 's') keep = optarg;
+        else if (option == 'c') ca = optarg;
+        else if (option == 'k') own = optarg;
+        else if (option == 'g') start = optarg;
+        else return 2;
+    }
+    if (argc - optind != 4) return 2;
+    host = argv[optind];
+    port = argv[optind + 1];
+    query_length = unhex(argv[optind + 2], query);
+    end_word = argv[optind + 3];
+    for (int i = 0; i < times || times == 0; i++) ask();
     return 0;
 }

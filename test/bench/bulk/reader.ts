@@ -35,20 +35,50 @@ export interface ReaderOptions {
   readonly saveTo?: string
   /** Certificate of the authority, file with the own certificate and key, and the message that asks for TLS. */
   readonly tls?: { readonly ca: string; readonly own: string; readonly start: Uint8Array }
+  /** How often it is asked, on a connection each; once unless given. */
+  readonly times?: number
+  /** It leaves after the first octets. */
+  readonly first?: true
+  /** The answer ends with CatchUpComplete; without it with LEASEQUERY-DONE, as Bulk's does. */
+  readonly until?: 'caught-up'
 }
 
 export async function read(place: Place, query: Uint8Array, options: ReaderOptions = {}): Promise<Answer> {
-  const { within = (command) => [...command], saveTo, tls } = options
-  const end = place.family === 4 ? MessageType4.leasequeryDone : MessageType6.leasequeryDone
+  return (await readOften(place, query, options))[0]!
+}
+
+export async function readOften(
+  place: Place,
+  query: Uint8Array,
+  options: ReaderOptions,
+): Promise<readonly Answer[]> {
+  const [file, ...rest] = commandLine(place, query, options)
+  const { stdout } = await execute(file!, rest)
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Answer)
+}
+
+/** Asks again and again until it is disposed of. */
+export function keepReading(place: Place, query: Uint8Array): Disposable {
+  const [file, ...rest] = commandLine(place, query, { times: 0 })
+  const child = spawn(file!, rest, { stdio: ['ignore', 'ignore', 'inherit'] })
+  return { [Symbol.dispose]: () => void child.kill() }
+}
+
+function commandLine(place: Place, query: Uint8Array, options: ReaderOptions): string[] {
+  const { within = (command) => [...command], saveTo, tls, times = 1, first, until } = options
+  const { leasequeryDone } = place.family === 4 ? MessageType4 : MessageType6
   const hex = (octets: Uint8Array) => Buffer.from(octets).toString('hex')
   const flags = [
+    ...['-n', `${times}`],
+    ...(first ? ['-f'] : []),
     ...(saveTo === undefined ? [] : ['-s', saveTo]),
     ...(tls === undefined ? [] : ['-c', tls.ca, '-k', tls.own, '-g', hex(tls.start)]),
   ]
-  const words = [place.host, `${place.port}`, hex(query), `${end}`]
-  const [file, ...rest] = within([compiledC('reader', ['-lssl', '-lcrypto']), ...flags, ...words])
-  const { stdout } = await execute(file!, rest)
-  return JSON.parse(stdout) as Answer
+  const words = [place.host, `${place.port}`, hex(query), until ?? `${leasequeryDone}`]
+  return within([compiledC('reader', ['-lssl', '-lcrypto']), ...flags, ...words])
 }
 
 /** A server on 127.0.0.1 that sends the octets of a file to whoever asks. */

@@ -90,7 +90,7 @@ export function rowsOf(of: string, results: readonly Result[], goal: number | un
         name: baseline!.name,
         ratio: median(ratios),
         spread: spread(ratios),
-        ...(goal === undefined ? {} : { goal }),
+        ...(goal === undefined ? {} : { goal: { atLeast: goal } }),
       },
     })
     figures(other)
