@@ -5,42 +5,31 @@ import {
   type BindingData,
   BindingState,
   type ChangeNumber,
+  INFINITE,
   type LogicalSeconds,
   NO_OCTETS,
-  Origin,
+  type Origin,
   type UnixSeconds,
 } from './binding.ts'
+import { ROW_WORDS, Word, writeRow } from './record-words.ts'
 
-/** Words of the address of a record made by {@link PackedBinding.pack}. */
-const OWN_WORDS = 4
 const HIGH = 0x1_0000_0000
+const NO_DATA = new DataView(NO_OCTETS.buffer)
 
 /**
  * Read it and keep nothing: it shows another binding in a moment, and the memory that it points to may be the store's own,
- * which the next change overwrites. The getters make views; who is in a hurry reads {@link octets} by itself.
+ * which the next change overwrites. The getters make views; who is in a hurry reads {@link words} and {@link data} himself.
  */
 export class PackedBinding implements Binding {
-  prefixLength = 0
-  state: BindingState = BindingState.available
-  origin: Origin = Origin.unknown
-  subnetId = 0
-  iaid = 0
-  hardwareType = 0
-  validLifetime = 0
-  preferredLifetime = 0
-  clientLastTransaction: UnixSeconds = 0
-  stateSince: UnixSeconds = 0
-  changedAt: LogicalSeconds = 0
-  /** The upper part of the change number, and the lower 32 bits of it. */
-  numberHigh = 0
-  numberLow = 0
   /** 4 or 16. */
   addressLength = 0
-  /** The address, four octets a word and the first ones first, from {@link wordsAt} on. */
-  words: Uint32Array = new Uint32Array(OWN_WORDS)
+  /** Holds the fixed fields from {@link wordsAt} on, each in its place ({@link Word}). */
+  words: Uint32Array = new Uint32Array(ROW_WORDS)
   wordsAt = 0
   /** Holds the octet fields; each ends where the next begins. */
   octets: Uint8Array = NO_OCTETS
+  /** The same memory as {@link octets}, to be read by words. */
+  data: DataView = NO_DATA
   hardwareAddressAt = 0
   clientIdAt = 0
   hostnameAt = 0
@@ -48,13 +37,60 @@ export class PackedBinding implements Binding {
   optionsAt = 0
   octetsEnd = 0
 
+  get prefixLength(): number {
+    return (this.words[this.wordsAt + Word.kind]! >>> 16) & 0xff
+  }
+  get state(): BindingState {
+    return (this.words[this.wordsAt + Word.kind]! & 0xff) as BindingState
+  }
+  get origin(): Origin {
+    return ((this.words[this.wordsAt + Word.kind]! >>> 8) & 0xff) as Origin
+  }
+  get subnetId(): number {
+    return this.words[this.wordsAt + Word.subnetId]!
+  }
+  get iaid(): number {
+    return this.words[this.wordsAt + Word.iaid]!
+  }
+  get hardwareType(): number {
+    return this.words[this.wordsAt + Word.flags]! & 0xffff
+  }
+  get validLifetime(): number {
+    return this.words[this.wordsAt + Word.validLifetime]!
+  }
+  get preferredLifetime(): number {
+    return this.words[this.wordsAt + Word.preferredLifetime]!
+  }
+  get clientLastTransaction(): UnixSeconds {
+    return this.words[this.wordsAt + Word.clientLastTransaction]!
+  }
+  get stateSince(): UnixSeconds {
+    return this.words[this.wordsAt + Word.stateSince]!
+  }
+  get changedAt(): LogicalSeconds {
+    return this.words[this.wordsAt + Word.changedAt]!
+  }
   get changeNumber(): ChangeNumber {
-    return this.numberHigh * HIGH + this.numberLow
+    const { words, wordsAt } = this
+    return words[wordsAt + Word.numberHigh]! * HIGH + words[wordsAt + Word.numberLow]!
+  }
+  /** As {@link expiryOf}. */
+  get expiry(): UnixSeconds {
+    const { words, wordsAt } = this
+    const lifetime = words[wordsAt + Word.validLifetime]!
+    return lifetime === INFINITE
+      ? Number.POSITIVE_INFINITY
+      : words[wordsAt + Word.clientLastTransaction]! + lifetime
+  }
+  /** As the function of that name. */
+  stateAt(now: UnixSeconds): BindingState {
+    const { state } = this
+    return state === BindingState.active && this.expiry <= now ? BindingState.expired : state
   }
   get address(): Uint8Array {
     const address = new Uint8Array(this.addressLength)
     for (let i = 0; i < address.length; i += 4) {
-      const word = this.words[this.wordsAt + (i >>> 2)]!
+      const word = this.words[this.wordsAt + Word.address + (i >>> 2)]!
       address[i] = word >>> 24
       address[i + 1] = word >>> 16
       address[i + 2] = word >>> 8
@@ -85,6 +121,7 @@ export class PackedBinding implements Binding {
   /** Points at the fields, which lie one behind the other from `at` on, by their lengths. */
   setOctets(
     octets: Uint8Array,
+    data: DataView,
     at: number,
     hardwareAddress: number,
     clientId: number,
@@ -92,7 +129,11 @@ export class PackedBinding implements Binding {
     relay: number,
     options: number,
   ): void {
-    this.octets = octets
+    // Mostly it is the same as before, and writing a reference costs more than looking at it.
+    if (this.octets !== octets) {
+      this.octets = octets
+      this.data = data
+    }
     this.hardwareAddressAt = at
     this.clientIdAt = at += hardwareAddress
     this.hostnameAt = at += clientId
@@ -104,27 +145,20 @@ export class PackedBinding implements Binding {
   /** Shows a copy of this binding; for an instance that does nothing else. */
   pack(data: BindingData & Partial<Pick<Binding, 'changedAt' | 'changeNumber'>>): this {
     const { address, hardwareAddress, clientId, hostname, relay, options } = data
-    this.prefixLength = data.prefixLength
-    this.state = data.state
-    this.origin = data.origin
-    this.subnetId = data.subnetId
-    this.iaid = data.iaid
-    this.hardwareType = data.hardwareType
-    this.validLifetime = data.validLifetime
-    this.preferredLifetime = data.preferredLifetime
-    this.clientLastTransaction = data.clientLastTransaction
-    this.stateSince = data.stateSince
-    this.changedAt = data.changedAt ?? 0
+    const { words } = this
+    writeRow(words, 0, data)
+    words[Word.changedAt] = data.changedAt ?? 0
     const { changeNumber = 0 } = data
-    this.numberHigh = Math.floor(changeNumber / HIGH)
-    this.numberLow = changeNumber % HIGH
+    words[Word.numberHigh] = Math.floor(changeNumber / HIGH)
+    words[Word.numberLow] = changeNumber % HIGH
     this.addressLength = address.length
     for (let i = 0; i < address.length; i += 4) {
-      this.words[i >>> 2] =
+      words[Word.address + (i >>> 2)] =
         (address[i]! << 24) | (address[i + 1]! << 16) | (address[i + 2]! << 8) | address[i + 3]!
     }
     const length = hardwareAddress.length + clientId.length + hostname.length + relay.length + options.length
     const octets = this.octets.length >= length ? this.octets : new Uint8Array(2 * length)
+    const view = octets === this.octets ? this.data : new DataView(octets.buffer)
     let at = 0
     for (const field of [hardwareAddress, clientId, hostname, relay, options]) {
       octets.set(field, at)
@@ -132,6 +166,7 @@ export class PackedBinding implements Binding {
     }
     this.setOctets(
       octets,
+      view,
       0,
       hardwareAddress.length,
       clientId.length,

@@ -257,7 +257,10 @@ class RangeWalk {
     address[2] = this.#at >>> 8
     address[3] = this.#at
     const known = this.#store.peek(address)
-    if (known === undefined) return { kind: 'available', address: address.slice(), since: this.#since }
+    if (known === undefined) {
+      if (this.#query.pen?.writeAvailable(this.#at, this.#since, moment) === true) return 'written'
+      return { kind: 'available', address: this.#at, since: this.#since }
+    }
     if (this.#window !== undefined && !changedWithin(known, this.#window)) return undefined
     if (!this.#query.where(known, moment)) return undefined
     if (this.#query.pen?.write(known, NOBODY, moment) === true) return 'written'

@@ -1,13 +1,15 @@
 // The DHCPv6 messages about one client on one link (RFC 5460 section 5.2.1): its binding and those that it holds besides,
 // written straight from where they lie.
-import { expiryOf, INFINITE, type LogicalSeconds } from '../binding.ts'
+import { INFINITE, type LogicalSeconds } from '../binding.ts'
 import type { PackedBinding } from '../packed-binding.ts'
+import { Word } from '../record-words.ts'
 import { toSeconds2000 } from '../wire/absolute-time.ts'
 import { beginFrame6, endFrame6 } from '../wire/v6/codec.ts'
 import { MessageType6 } from '../wire/v6/messages.ts'
 import { Code6 } from '../wire/v6/options.ts'
 import type { Writer } from '../wire/writer.ts'
 import type { ReplyContext } from './dialect.ts'
+import { perQuery } from './per-query.ts'
 import type { QueryForBindings } from './query.ts'
 import { secondsLeft, secondsSince } from './relative-time.ts'
 import { relayOptions6 } from './relay6.ts'
@@ -49,8 +51,9 @@ const PEER_ADDRESS_OCTETS = 16
 
 /** What messages about bindings have in them, as far as the query and the requestor's rights decide that. */
 class Contents {
-  readonly rights: Rights
   readonly relay: boolean
+  /** A relay's own options go with its message: where it holds one of these, it is not told. */
+  readonly withheld: ReadonlySet<number>
   /** Options of the client's that are told, by code; undefined = none. */
   readonly captured: ReadonlySet<number> | undefined
   /** An option was asked for, be it told or not, that clients send. */
@@ -58,7 +61,7 @@ class Contents {
 
   constructor({ requested }: QueryForBindings, rights: Rights) {
     const { withhold } = rights
-    this.rights = rights
+    this.withheld = withhold
     this.relay = (rights.relayDataAlways || requested.has(Code6.relayData)) && !withhold.has(Code6.relayData)
     const captured = [...requested].filter((code) => !withhold.has(code) && !neverCaptured.has(code))
     this.captured = captured.length > 0 ? new Set(captured) : undefined
@@ -66,21 +69,7 @@ class Contents {
   }
 }
 
-const contents = new WeakMap<QueryForBindings, Contents>()
-let lastQuery: QueryForBindings | undefined
-let lastContents: Contents
-
-function contentsOf({ query, rights }: ReplyContext): Contents {
-  if (query === lastQuery && rights === lastContents.rights) return lastContents
-  let known = contents.get(query)
-  if (known?.rights !== rights) {
-    known = new Contents(query, rights)
-    contents.set(query, known)
-  }
-  lastQuery = query
-  lastContents = known
-  return known
-}
+const contentsOf = perQuery((query, rights) => new Contents(query, rights))
 
 /**
  * Writes what there is to tell about `changed` and what its client holds besides on the link, in as many messages as it
@@ -99,7 +88,7 @@ export function writeGroup6(
   moment: Moment,
 ): number {
   const has = contentsOf(reply)
-  const withRelay = has.relay && hasRelayData(changed, has.rights)
+  const withRelay = has.relay && hasRelayData(changed, has.withheld)
   const relay = withRelay ? 4 + changed.optionsAt - changed.relayAt : 0
   const captured = has.captured === undefined ? 0 : capturedOctets(has.captured, changed)
   const clientId = changed.hostnameAt - changed.clientIdAt
@@ -119,17 +108,20 @@ export function writeGroup6(
     const end = Math.min(members, from + room)
     const start = beginReply(to, reply, reply.first && messages === 0, baseTime)
     const data = to.beginOption6(Code6.clientData)
-    if (clientId > 0) writeOption(to, Code6.clientId, changed.octets, changed.clientIdAt, changed.hostnameAt)
-    else writeOption(to, Code6.clientId, NO_CLIENT, 0, NO_CLIENT.length)
+    if (clientId > 0) to.copyOption6(Code6.clientId, changed.data, changed.clientIdAt, changed.hostnameAt)
+    else writeOption(to, Code6.clientId, NO_CLIENT)
     to.option6(Code6.clientLastTransactionTime, sinceContact)
-    for (const isPrefix of EITHER) {
-      for (let i = from; i < end; i++) {
-        const member = i === 0 ? changed : companions[i - 1]!
-        if (member.prefixLength > 0 === isPrefix) writeMember(to, member, i > 0 || live, baseTime, moment)
+    if (members === 1) writeMember(to, changed, live, baseTime, moment)
+    else {
+      for (const isPrefix of EITHER) {
+        for (let i = from; i < end; i++) {
+          const member = i === 0 ? changed : companions[i - 1]!
+          if (member.prefixLength > 0 === isPrefix) writeMember(to, member, i > 0 || live, baseTime, moment)
+        }
       }
     }
     if (described && withRelay)
-      writeOption(to, Code6.relayData, changed.octets, changed.relayAt, changed.optionsAt)
+      to.copyOption6(Code6.relayData, changed.data, changed.relayAt, changed.optionsAt)
     if (described && captured > 0) writeCaptured(to, has.captured!, changed)
     to.endOption6(data)
     endFrame6(to, start)
@@ -150,9 +142,8 @@ function beginReply(
   const { leasequeryReply, leasequeryData } = MessageType6
   const start = beginFrame6(to, first ? leasequeryReply : leasequeryData, query.xid)
   if (first) {
-    if (query.requestorId.length > 0)
-      writeOption(to, Code6.clientId, query.requestorId, 0, query.requestorId.length)
-    writeOption(to, Code6.serverId, service.identity, 0, service.identity.length)
+    if (query.requestorId.length > 0) writeOption(to, Code6.clientId, query.requestorId)
+    writeOption(to, Code6.serverId, service.identity)
   }
   if (query.wantsBaseTime) to.option6(Code6.baseTime, toSeconds2000(baseTime))
   return start
@@ -167,7 +158,7 @@ function writeMember(
   moment: Moment,
 ): void {
   const preferred = live ? secondsLeft(preferredUntil(data), baseTime, moment) : 0
-  const valid = live ? secondsLeft(expiryOf(data), baseTime, moment) : 0
+  const valid = live ? secondsLeft(data.expiry, baseTime, moment) : 0
   const isAddress = data.prefixLength === 0
   const mark = to.beginOption6(isAddress ? Code6.iaAddress : Code6.iaPrefix)
   if (isAddress) {
@@ -185,7 +176,8 @@ function writeMember(
 }
 
 function writeAddress(to: Writer, { words, wordsAt }: PackedBinding): void {
-  for (let i = 0; i < 4; i++) to.u32(words[wordsAt + i]!)
+  const at = wordsAt + Word.address
+  for (let i = 0; i < 4; i++) to.u32(words[at + i]!)
 }
 
 function preferredUntil(data: PackedBinding): number {
@@ -194,16 +186,16 @@ function preferredUntil(data: PackedBinding): number {
     : data.clientLastTransaction + data.preferredLifetime
 }
 
-function writeOption(to: Writer, code: number, source: Uint8Array, from: number, end: number): void {
+function writeOption(to: Writer, code: number, value: Uint8Array): void {
   const mark = to.beginOption6(code)
-  to.copy(source, from, end)
+  to.octets(value)
   to.endOption6(mark)
 }
 
-/** Whether there is relay data that may be told: a relay's own options go with its message, as it came or not at all. */
-function hasRelayData(data: PackedBinding, { withhold }: Rights): boolean {
+/** Whether there is relay data that may be told. */
+function hasRelayData(data: PackedBinding, withheld: ReadonlySet<number>): boolean {
   if (data.optionsAt - data.relayAt <= PEER_ADDRESS_OCTETS) return false
-  for (const code of withhold) if (relayOptions6(data, code).length > 0) return false
+  for (const code of withheld) if (relayOptions6(data, code).length > 0) return false
   return true
 }
 
@@ -225,11 +217,11 @@ function capturedOctets(
 function writeCaptured(
   to: Writer,
   wanted: ReadonlySet<number>,
-  { octets, optionsAt, octetsEnd }: PackedBinding,
+  { octets, data, optionsAt, octetsEnd }: PackedBinding,
 ): void {
   for (let at = optionsAt; at < octetsEnd; ) {
     const end = at + 4 + u16(octets, at + 2)
-    if (wanted.has(u16(octets, at))) to.copy(octets, at, end)
+    if (wanted.has(u16(octets, at))) to.copy(data, at, end)
     at = end
   }
 }

@@ -1,4 +1,5 @@
 // What writes the messages of a Bulk query: all but the first, which is another one than those after it.
+import type { LogicalSeconds } from '../binding.ts'
 import type { PackedBinding } from '../packed-binding.ts'
 import type { Writer } from '../wire/writer.ts'
 import type { Run } from './bulk-queries.ts'
@@ -36,6 +37,15 @@ export class BulkPen implements Pen {
     if (before > 0 && run.told.has(record.changeNumber)) return true
     this.#messages += this.#dialect.write(this.#to, run, record, companions, moment.now, moment)
     this.#bindings += 1 + run.told.size - before
+    return true
+  }
+
+  writeAvailable(address: number, since: LogicalSeconds, moment: Moment): boolean {
+    const run = this.#run
+    if (run.first) return false
+    this.#dialect.writeAvailable!(this.#to, run, address, since, moment.now)
+    this.#messages++
+    this.#bindings++
     return true
   }
 

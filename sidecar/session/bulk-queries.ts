@@ -205,7 +205,9 @@ export class BulkQueries {
       return
     }
     if (find.kind === 'available') {
-      this.#send(run, [this.#dialect.available!(run, find, baseTimeOf(run, moment))], 1, moment)
+      const frame = new Writer()
+      this.#dialect.writeAvailable!(frame, run, find.address, find.since, baseTimeOf(run, moment))
+      this.#send(run, [frame.take()], 1, moment)
       return
     }
     // It was looked at a moment ago: a lease may have ended since.

@@ -3,10 +3,8 @@ import type { PackedBinding } from '../packed-binding.ts'
 import type { Writer } from '../wire/writer.ts'
 import type { Limits } from './limits.ts'
 import type { Asker, QueryForBindings, QueryKind, Refusal, Request, StatusName } from './query.ts'
-import type { ActiveChange, BulkFind, Moment, Rights, Service } from './session-io.ts'
+import type { ActiveChange, Moment, Rights, Service } from './session-io.ts'
 import type { SharedBatches } from './shared-batches.ts'
-
-export type Available = Extract<BulkFind, { kind: 'available' }>
 
 /** What a message about a query is made from. */
 export interface ReplyContext {
@@ -72,8 +70,17 @@ export interface Dialect {
     baseTime: LogicalSeconds,
     moment: Moment,
   ): number
-  /** DHCPv4 alone: the message about a configured address of which no binding is known. */
-  available?(reply: ReplyContext, find: Available, baseTime: LogicalSeconds): Uint8Array
+  /**
+   * DHCPv4 alone: writes the message about a configured address of which no binding is known.
+   * @param since when it was last leased at the latest, on L
+   */
+  writeAvailable?(
+    to: Writer,
+    reply: ReplyContext,
+    address: number,
+    since: LogicalSeconds,
+    baseTime: LogicalSeconds,
+  ): void
   /** The message that ends a Bulk query: after all of it, or with a status. */
   bulkEnd(reply: ReplyContext, failure: Refusal | undefined, baseTime: LogicalSeconds): Uint8Array
   /** A copy of a frame of this family with another transaction id. */

@@ -1,5 +1,5 @@
 // DHCPv4 on a connection: RFC 7724 over RFC 6926 over RFC 4388.
-import { type BindingData, BindingState, type LogicalSeconds } from '../binding.ts'
+import type { BindingData, LogicalSeconds } from '../binding.ts'
 import { PackedBinding } from '../packed-binding.ts'
 import type { RawOption } from '../wire/option-table.ts'
 import { decodeMessage4, encodeFrame4, setXid4, withXid4 } from '../wire/v4/codec.ts'
@@ -8,7 +8,7 @@ import { Code4, type Options4, SubCode4, subOptions4 } from '../wire/v4/options.
 import { Status4 } from '../wire/v4/status.ts'
 import { WireError } from '../wire/wire-error.ts'
 import { Writer } from '../wire/writer.ts'
-import { formerState, writeBinding4, writeTold4 } from './bindings4.ts'
+import { formerState, writeAvailable4, writeBinding4, writeTold4 } from './bindings4.ts'
 import { parseBulk4 } from './bulk4.ts'
 import type { Dialect, Outcome, ReplyContext } from './dialect.ts'
 import {
@@ -125,23 +125,7 @@ export const dialect4: Dialect = {
     return 1
   },
 
-  available(reply, { address, since }, baseTime) {
-    const wants = (code: number): boolean =>
-      reply.query.requested.has(code) && !reply.rights.withhold.has(code)
-    return encodeFrame4({
-      op: Op.reply,
-      type: MessageType4.leaseUnassigned,
-      xid: reply.query.xid,
-      ciaddr: address,
-      options: {
-        ...firstReply(reply),
-        baseTime: reply.query.wantsBaseTime ? baseTime : undefined,
-        // `since` is on L as base-time is: the two clocks do not come into it.
-        startTimeOfState: wants(Code4.startTimeOfState) ? Math.max(0, baseTime - since) : undefined,
-        dhcpState: wants(Code4.dhcpState) ? BindingState.available : undefined,
-      },
-    })
-  },
+  writeAvailable: writeAvailable4,
 
   bulkEnd(reply, failure) {
     return encodeFrame4({

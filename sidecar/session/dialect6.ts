@@ -1,5 +1,5 @@
 // DHCPv6 on a connection: RFC 7653 over RFC 5460 over RFC 5007.
-import { BindingState, type LogicalSeconds, sameClient, stateAt } from '../binding.ts'
+import { BindingState, type LogicalSeconds, sameClient } from '../binding.ts'
 import { PackedBinding } from '../packed-binding.ts'
 import { toSeconds2000 } from '../wire/absolute-time.ts'
 import { framesOf } from '../wire/framing.ts'
@@ -201,6 +201,7 @@ function dataFrame(reply: ReplyContext, options: Options6): Uint8Array {
 /** What is told at a time, one client's; one after the other. */
 const packed = [new PackedBinding()]
 const writer = new Writer(1024)
+const NOBODY: readonly PackedBinding[] = []
 
 /** A binding with what its client holds besides. */
 function writeClient(
@@ -211,9 +212,9 @@ function writeClient(
   baseTime: LogicalSeconds,
   moment: Moment,
 ): number {
-  const live = stateAt(record, moment.keaNow) === BindingState.active
+  const live = record.stateAt(moment.keaNow) === BindingState.active
   // A declined address belongs to nobody, and all of nobody's addresses are no group.
-  const grouped = record.state === BindingState.abandoned ? [] : liveOnes(companions, reply, moment)
+  const grouped = record.state === BindingState.abandoned ? NOBODY : liveOnes(companions, reply, moment)
   // Told in full, relay data and options included, so that its own change needs no message of its own.
   for (const companion of grouped)
     if (sameDescription(reply, companion, record)) reply.told.add(companion.changeNumber)
@@ -233,6 +234,6 @@ function liveOnes(
 ): readonly PackedBinding[] {
   if (companions.length === 0) return companions
   return companions.filter(
-    (companion) => stateAt(companion, moment.keaNow) === BindingState.active && reply.inScope(companion),
+    (companion) => companion.stateAt(moment.keaNow) === BindingState.active && reply.inScope(companion),
   )
 }

@@ -87,6 +87,8 @@ export interface Pen {
    * @returns false: it is to be handed over as a find
    */
   write(record: PackedBinding, companions: readonly PackedBinding[], moment: Moment): boolean
+  /** As {@link write}, of a find that is `available`. */
+  writeAvailable(address: number, since: LogicalSeconds, moment: Moment): boolean
   /** Whether a binding was told of in this slice as the companion of another, and needs no message of its own. */
   hasTold(record: PackedBinding): boolean
   /** What was written since the last call. */
@@ -96,8 +98,8 @@ export interface Pen {
 /** What a scan has come upon. */
 export type BulkFind =
   | ActiveChange
-  /** A configured address of which no binding is known; nothing has happened to it since that second at least. */
-  | { readonly kind: 'available'; readonly address: Uint8Array; readonly since: LogicalSeconds }
+  /** A configured address (DHCPv4) of which no binding is known; nothing has happened to it since that second at least. */
+  | { readonly kind: 'available'; readonly address: number; readonly since: LogicalSeconds }
   /** What the query's pen has written. */
   | {
       readonly kind: 'written'

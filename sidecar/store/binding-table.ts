@@ -11,11 +11,11 @@ import {
   type Origin,
   type UnixSeconds,
 } from '../binding.ts'
+import { Flag, Word, writeRow } from '../record-words.ts'
 import type { KeyedHash } from './keyed-hash.ts'
 import { LinearHash } from './linear-hash.ts'
 import { Ordinals } from './ordinals.ts'
 import { copyOctets, length16, OCTETS_HEADER, RecordOctets } from './record-octets.ts'
-import { Flag, Word } from './record-words.ts'
 import { chunkOf, ROWS_PER_CHUNK, Rows } from './rows.ts'
 import { LARGEST_PIECE, Slabs } from './slabs.ts'
 
@@ -149,22 +149,11 @@ export class BindingTable {
   }
 
   /**
-   * Overwrites all but address, change and flags. Times are kept in 32 bits, as every field that carries them.
+   * Overwrites all but address, change and flags.
    * `sameOctets`: none of the octet fields differs from what is stored.
    */
   write(ordinal: number, data: BindingData, sameOctets: boolean): void {
-    const { rows } = this
-    const chunk = rows.chunk(ordinal)
-    const at = rows.offset(ordinal)
-    const cltt = seconds32(data.clientLastTransaction)
-    chunk[at + Word.clientLastTransaction] = cltt
-    chunk[at + Word.stateSince] = seconds32(data.stateSince)
-    chunk[at + Word.validLifetime] = data.validLifetime
-    chunk[at + Word.preferredLifetime] = data.preferredLifetime
-    chunk[at + Word.subnetId] = data.subnetId
-    chunk[at + Word.iaid] = data.iaid
-    chunk[at + Word.kind] = data.state | (data.origin << 8) | (data.prefixLength << 16)
-    chunk[at + Word.flags] = (chunk[at + Word.flags]! & 0xffff0000) | (data.hardwareType & 0xffff)
+    writeRow(this.rows.chunk(ordinal), this.rows.offset(ordinal), data)
     if (!sameOctets) this.octets.write(ordinal, data)
     this.noteExpiry(ordinal)
   }
@@ -382,8 +371,4 @@ function checked(octets: Uint8Array, name: string): number {
 
 function word32(octets: Uint8Array, at: number): number {
   return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
-}
-
-function seconds32(value: number): number {
-  return value <= 0 ? 0 : value >= 0xffffffff ? 0xffffffff : Math.floor(value)
 }

@@ -1,7 +1,7 @@
 // What a Bulk query's selector and window find, told from the records as they are stored.
 import { sameOctets } from '../binding.ts'
+import { Word } from '../record-words.ts'
 import type { BindingTable } from './binding-table.ts'
-import { Word } from './record-words.ts'
 import { Field, type SelectorChains } from './selector-chains.ts'
 import type { BulkSelector, ChangeWindow } from './store.ts'
 

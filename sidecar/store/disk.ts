@@ -6,6 +6,7 @@
 // earlier position stands, whose events, read again, are merely applied once more.
 
 import { reasonOf, SidecarError } from '../errors.ts'
+import { Flag, Word } from '../record-words.ts'
 import type { LogicalClock } from './clock.ts'
 import type { Level, LevelOperation } from './level.ts'
 import type { Memory } from './memory.ts'
@@ -21,7 +22,6 @@ import {
   type StoreState,
   sealOf,
 } from './record.ts'
-import { Flag, Word } from './record-words.ts'
 import type { FeedPosition } from './store.ts'
 
 export const NEVER_FOLLOWED: FeedPosition = { epoch: '', seq: 0, walkPending: true }

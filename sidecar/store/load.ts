@@ -1,6 +1,7 @@
 // Reads a store from the disk into memory and rebuilds every index.
 import type { Family } from '../binding.ts'
 import { SidecarError } from '../errors.ts'
+import { Word } from '../record-words.ts'
 import type { Level } from './level.ts'
 import type { Memory } from './memory.ts'
 import {
@@ -17,7 +18,6 @@ import {
   type StoreState,
   sealOf,
 } from './record.ts'
-import { Word } from './record-words.ts'
 import { SortedRuns } from './sorted-runs.ts'
 import { TIME_LINE, TimeLine } from './time-line.ts'
 

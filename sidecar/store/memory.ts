@@ -9,6 +9,7 @@ import {
   sameOctets,
   type UnixSeconds,
 } from '../binding.ts'
+import { Flag, Word } from '../record-words.ts'
 import { BindingTable, checkRecord } from './binding-table.ts'
 import { BulkScans } from './bulk-scan.ts'
 import { ChangeIndex } from './change-index.ts'
@@ -16,7 +17,6 @@ import { sameSelectors, selectorKey } from './indexes.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { LinearHash } from './linear-hash.ts'
 import { OrdinalList } from './ordinals.ts'
-import { Flag, Word } from './record-words.ts'
 import {
   DEFAULT_RETENTION,
   horizonAfter,

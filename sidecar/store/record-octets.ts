@@ -1,6 +1,6 @@
 // The octet fields of a record, which vary in length: in the slabs, one behind the other, their lengths before them.
 import { type BindingData, NO_OCTETS } from '../binding.ts'
-import { Word } from './record-words.ts'
+import { Word } from '../record-words.ts'
 import type { Rows } from './rows.ts'
 import { LARGEST_PIECE, type Slabs } from './slabs.ts'
 

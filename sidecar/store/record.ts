@@ -7,9 +7,9 @@
 import { crc32 } from 'node:zlib'
 import type { ChangeNumber, Family, LogicalSeconds } from '../binding.ts'
 import { SidecarError } from '../errors.ts'
+import { Flag, Word } from '../record-words.ts'
 import type { BindingTable } from './binding-table.ts'
 import { OCTETS_HEADER } from './record-octets.ts'
-import { Flag, Word } from './record-words.ts'
 import type { FeedPosition } from './store.ts'
 
 export const FORMAT_VERSION = 1

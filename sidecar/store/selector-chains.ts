@@ -3,11 +3,11 @@
 // In DHCPv6 a binding may have a relay-id and a remote-id of each hop: the first value of each is in one set of chains, the
 // second in another, and so on; sets that few bindings need take little memory.
 import type { BindingData } from '../binding.ts'
+import { Word } from '../record-words.ts'
 import type { BindingTable } from './binding-table.ts'
 import { Chains } from './chains.ts'
 import { findRelaySelectors, Spans } from './indexes.ts'
 import type { KeyedHash } from './keyed-hash.ts'
-import { Word } from './record-words.ts'
 
 /** Distinct relay-ids, and remote-ids, by which one binding is found: one of each relay on the longest way (RFC 8415 section 7.6). */
 export const MAX_LEVELS = 9

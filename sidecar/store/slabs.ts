@@ -32,6 +32,7 @@ function classOf(length: number): number {
 
 class Page {
   readonly octets = new Uint8Array(PAGE)
+  readonly data = new DataView(this.octets.buffer)
   readonly sizeClass: number
   readonly slotSize: number
   readonly slots: number
@@ -97,6 +98,11 @@ export class Slabs {
   /** The page that holds the piece; the piece begins at {@link offset}. */
   page(reference: number): Uint8Array {
     return this.#pages[(reference - 1) >>> SLOT_BITS]!.octets
+  }
+
+  /** The same page, to be read by words. */
+  data(reference: number): DataView {
+    return this.#pages[(reference - 1) >>> SLOT_BITS]!.data
   }
 
   offset(reference: number): number {

@@ -4,9 +4,10 @@
 // 2. Departures, so that no crash leaves a binding with its new holder on disk and the old holder's end nowhere:
 //    replaying the event would find the holder unchanged.
 // 3. Bindings.
+
+import { Flag } from '../record-words.ts'
 import type { BindingTable } from './binding-table.ts'
 import { OrdinalQueue } from './ordinals.ts'
-import { Flag } from './record-words.ts'
 
 export class Unwritten {
   readonly #table: BindingTable

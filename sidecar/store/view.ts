@@ -1,8 +1,7 @@
-import type { BindingState, Origin } from '../binding.ts'
 import { PackedBinding } from '../packed-binding.ts'
+import { Word } from '../record-words.ts'
 import type { BindingTable } from './binding-table.ts'
-import { length16, OCTETS_HEADER } from './record-octets.ts'
-import { Word } from './record-words.ts'
+import { OCTETS_HEADER } from './record-octets.ts'
 
 /**
  * A binding read where it lies, without copying: set {@link ordinal}, then read. Its octet fields are views of the
@@ -27,39 +26,27 @@ export class BindingView extends PackedBinding {
     this.#ordinal = ordinal
     if (ordinal === 0) return
     const { rows, slabs } = this.#table
-    const chunk = rows.chunk(ordinal)
+    const row = rows.chunk(ordinal)
     const at = rows.offset(ordinal)
-    const kind = chunk[at + Word.kind]!
-    this.state = (kind & 0xff) as BindingState
-    this.origin = ((kind >>> 8) & 0xff) as Origin
-    this.prefixLength = (kind >>> 16) & 0xff
-    this.hardwareType = chunk[at + Word.flags]! & 0xffff
-    this.subnetId = chunk[at + Word.subnetId]!
-    this.iaid = chunk[at + Word.iaid]!
-    this.validLifetime = chunk[at + Word.validLifetime]!
-    this.preferredLifetime = chunk[at + Word.preferredLifetime]!
-    this.clientLastTransaction = chunk[at + Word.clientLastTransaction]!
-    this.stateSince = chunk[at + Word.stateSince]!
-    this.changedAt = chunk[at + Word.changedAt]!
-    this.numberHigh = chunk[at + Word.numberHigh]!
-    this.numberLow = chunk[at + Word.numberLow]!
-    this.words = chunk
-    this.wordsAt = at + Word.address
-    const reference = chunk[at + Word.octets]!
+    // Mostly it is the same as before, and writing a reference costs more than looking at it.
+    if (this.words !== row) this.words = row
+    this.wordsAt = at
+    const reference = row[at + Word.octets]!
     if (reference === 0) {
-      this.setOctets(this.octets, 0, 0, 0, 0, 0, 0)
+      this.setOctets(this.octets, this.data, 0, 0, 0, 0, 0, 0)
       return
     }
-    const page = slabs.page(reference)
+    const data = slabs.data(reference)
     const header = slabs.offset(reference)
     this.setOctets(
-      page,
+      slabs.page(reference),
+      data,
       header + OCTETS_HEADER,
-      length16(page, header),
-      length16(page, header + 2),
-      length16(page, header + 4),
-      length16(page, header + 6),
-      length16(page, header + 8),
+      data.getUint16(header, true),
+      data.getUint16(header + 2, true),
+      data.getUint16(header + 4, true),
+      data.getUint16(header + 6, true),
+      data.getUint16(header + 8, true),
     )
   }
 }

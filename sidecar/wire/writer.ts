@@ -10,15 +10,19 @@ let slabUsed = 0
 const LOOP = 128
 
 /**
- * A growing buffer with a write position. Lengths that are known only afterwards are patched in: `begin…` leaves room
- * and returns a mark, `end…` fills it in. What does not fit its length field is our own mistake: RangeError.
+ * A growing buffer with a write position, behind which all is zero. Lengths that are known only afterwards are patched in:
+ * `begin…` leaves room and returns a mark, `end…` fills it in. What does not fit its length field is our own mistake:
+ * RangeError.
  */
 export class Writer {
   #octets: Uint8Array
+  /** The same memory, written by words. */
+  #data: DataView
   #at = 0
 
   constructor(capacity = 512) {
     this.#octets = new Uint8Array(capacity)
+    this.#data = new DataView(this.#octets.buffer)
   }
 
   get length(): number {
@@ -26,52 +30,34 @@ export class Writer {
   }
 
   u8(value: number): void {
-    this.#room(1)
-    this.#octets[this.#at++] = value
+    const at = this.#room(1)
+    this.#data.setUint8(at, value)
   }
 
   u16(value: number): void {
-    this.#room(2)
-    const at = this.#at
-    this.#octets[at] = value >>> 8
-    this.#octets[at + 1] = value
-    this.#at = at + 2
+    const at = this.#room(2)
+    this.#data.setUint16(at, value)
   }
 
   u24(value: number): void {
-    this.#room(3)
-    const at = this.#at
-    this.#octets[at] = value >>> 16
-    this.#octets[at + 1] = value >>> 8
-    this.#octets[at + 2] = value
-    this.#at = at + 3
+    const at = this.#room(3)
+    this.#data.setUint8(at, value >>> 16)
+    this.#data.setUint16(at + 1, value)
   }
 
   u32(value: number): void {
-    this.#room(4)
-    const at = this.#at
-    this.#octets[at] = value >>> 24
-    this.#octets[at + 1] = value >>> 16
-    this.#octets[at + 2] = value >>> 8
-    this.#octets[at + 3] = value
-    this.#at = at + 4
+    const at = this.#room(4)
+    this.#data.setUint32(at, value)
   }
 
   octets(value: Uint8Array): void {
-    this.#room(value.length)
-    this.#octets.set(value, this.#at)
-    this.#at += value.length
+    const at = this.#room(value.length)
+    this.#octets.set(value, at)
   }
 
   /** The octets of `source` from `from` to `to`. */
-  copy(source: Uint8Array, from: number, to: number): void {
-    const length = to - from
-    this.#room(length)
-    const octets = this.#octets
-    const at = this.#at
-    if (length <= LOOP) for (let i = 0; i < length; i++) octets[at + i] = source[from + i]!
-    else octets.set(source.subarray(from, to), at)
-    this.#at = at + length
+  copy(source: DataView, from: number, to: number): void {
+    this.#copy(this.#room(to - from), source, from, to)
   }
 
   /** `value` in a field of `size` octets, zero padded behind. */
@@ -83,61 +69,58 @@ export class Writer {
 
   zeros(count: number): void {
     this.#room(count)
-    this.#octets.fill(0, this.#at, this.#at + count)
-    this.#at += count
   }
 
   /** Overwrites an octet that was written before. */
   patch8(at: number, value: number): void {
-    if (at >= this.#at) throw new RangeError(`patch at ${at} of ${this.#at} octets`)
-    this.#octets[at] = value
+    this.#data.setUint8(this.#written(at, 1), value)
+  }
+
+  /** Overwrites two octets that were written before. */
+  patch16(at: number, value: number): void {
+    this.#data.setUint16(this.#written(at, 2), value)
   }
 
   /** Overwrites four octets that were written before. */
   patch32(at: number, value: number): void {
-    if (at + 4 > this.#at) throw new RangeError(`patch at ${at} of ${this.#at} octets`)
-    this.#octets[at] = value >>> 24
-    this.#octets[at + 1] = value >>> 16
-    this.#octets[at + 2] = value >>> 8
-    this.#octets[at + 3] = value
+    this.#data.setUint32(this.#written(at, 4), value)
   }
 
-  /** Goes back to `at` and copies there, then forward again. */
-  patch(at: number, source: Uint8Array, from: number, to: number): void {
-    if (at + to - from > this.#at) throw new RangeError(`patch at ${at} of ${this.#at} octets`)
-    const end = this.#at
-    this.#at = at
-    this.copy(source, from, to)
-    this.#at = end
+  /** Overwrites octets that were written before. */
+  patch(at: number, value: Uint8Array): void {
+    this.#octets.set(value, this.#written(at, value.length))
+  }
+
+  /** As {@link patch}, by octets of `source` from `from` to `to`. */
+  patchCopy(at: number, source: DataView, from: number, to: number): void {
+    this.#copy(this.#written(at, to - from), source, from, to)
   }
 
   // ---- lengths patched in afterwards
 
   /** A 2-octet message-size; the mark is for {@link endSize}. */
   beginSize(): number {
-    this.u16(0)
-    return this.#at
+    return this.#room(2) + 2
   }
 
   endSize(mark: number): void {
     const size = this.#at - mark
     if (size > MAX_MESSAGE) throw new RangeError(`message of ${size} octets exceeds ${MAX_MESSAGE}`)
-    this.#octets[mark - 2] = size >>> 8
-    this.#octets[mark - 1] = size
+    this.#data.setUint16(mark - 2, size)
   }
 
   /** A DHCPv4 option: code(1) length(1). */
   beginOption4(code: number): number {
-    this.u8(code)
-    this.u8(0)
-    return this.#at
+    const at = this.#room(2)
+    this.#data.setUint8(at, code)
+    return at + 2
   }
 
   /** Splits what is longer than 255 octets into several instances of the option (RFC 3396 section 5). */
   endOption4(mark: number): void {
     const size = this.#at - mark
     if (size <= 255) {
-      this.#octets[mark - 1] = size
+      this.#data.setUint8(mark - 1, size)
       return
     }
     const code = this.#octets[mark - 2]!
@@ -151,50 +134,59 @@ export class Writer {
     }
   }
 
-  /** A whole DHCPv4 option that holds `size` octets, 1 or 4, of a number. */
-  option4(code: number, size: 1 | 4, value: number): void {
-    this.#room(6)
-    const octets = this.#octets
-    let at = this.#at
-    octets[at++] = code
-    octets[at++] = size
-    if (size === 4) {
-      octets[at++] = value >>> 24
-      octets[at++] = value >>> 16
-      octets[at++] = value >>> 8
+  /** A whole DHCPv4 option that holds a number of four octets. */
+  option4(code: number, value: number): void {
+    const at = this.#room(6)
+    this.#data.setUint16(at, (code << 8) | 4)
+    this.#data.setUint32(at + 2, value)
+  }
+
+  /** A whole DHCPv4 option that holds one octet. */
+  shortOption4(code: number, value: number): void {
+    const at = this.#room(3)
+    this.#data.setUint16(at, (code << 8) | 1)
+    this.#data.setUint8(at + 2, value)
+  }
+
+  /**
+   * The octets of `source` from `from` to `to` as a DHCPv4 option, split where they are more than 255 (RFC 3396 section 5);
+   * none where there are none.
+   */
+  copyOption4(code: number, source: DataView, from: number, to: number): void {
+    for (let next = from; next < to; next += 255) {
+      const end = Math.min(to, next + 255)
+      const at = this.#room(2 + end - next)
+      this.#data.setUint16(at, (code << 8) | (end - next))
+      this.#copy(at + 2, source, next, end)
     }
-    octets[at++] = value
-    this.#at = at
   }
 
   /** A DHCPv6 option: code(2) length(2). */
   beginOption6(code: number): number {
-    this.u16(code)
-    this.u16(0)
-    return this.#at
+    const at = this.#room(4)
+    this.#data.setUint16(at, code)
+    return at + 4
   }
 
   /** A whole DHCPv6 option that holds a number of four octets. */
   option6(code: number, value: number): void {
-    this.#room(8)
-    const octets = this.#octets
-    const at = this.#at
-    octets[at] = code >>> 8
-    octets[at + 1] = code
-    octets[at + 2] = 0
-    octets[at + 3] = 4
-    octets[at + 4] = value >>> 24
-    octets[at + 5] = value >>> 16
-    octets[at + 6] = value >>> 8
-    octets[at + 7] = value
-    this.#at = at + 8
+    const at = this.#room(8)
+    this.#data.setUint16(at, code)
+    this.#data.setUint16(at + 2, 4)
+    this.#data.setUint32(at + 4, value)
   }
 
   endOption6(mark: number): void {
-    const size = this.#at - mark
-    if (size > 0xffff) throw new RangeError(`option of ${size} octets exceeds 65535`)
-    this.#octets[mark - 2] = size >>> 8
-    this.#octets[mark - 1] = size
+    this.#data.setUint16(mark - 2, sizeOfOption6(this.#at - mark))
+  }
+
+  /** The octets of `source` from `from` to `to` as a DHCPv6 option. */
+  copyOption6(code: number, source: DataView, from: number, to: number): void {
+    const size = sizeOfOption6(to - from)
+    const at = this.#room(4 + size)
+    this.#data.setUint16(at, code)
+    this.#data.setUint16(at + 2, size)
+    this.#copy(at + 4, source, from, to)
   }
 
   /** A copy of what has been written, never changed afterwards; the writer can go on or be {@link reset}. */
@@ -217,20 +209,49 @@ export class Writer {
   }
 
   reset(): void {
-    this.#at = 0
+    this.truncate(0)
   }
 
   /** Takes back what was written from `at` on. */
   truncate(at: number): void {
     if (at > this.#at) throw new RangeError(`truncated at ${at} of ${this.#at} octets`)
+    this.#octets.fill(0, at, this.#at)
     this.#at = at
   }
 
-  #room(count: number): void {
-    const needed = this.#at + count
-    if (needed <= this.#octets.length) return
-    const grown = new Uint8Array(Math.max(needed, 2 * this.#octets.length))
-    grown.set(this.#octets.subarray(0, this.#at))
-    this.#octets = grown
+  /** Goes on by `count` octets, which are zero. Returns where they begin. */
+  #room(count: number): number {
+    const at = this.#at
+    this.#at = at + count
+    if (this.#at > this.#octets.length) this.#grow()
+    return at
   }
+
+  #grow(): void {
+    const grown = new Uint8Array(Math.max(this.#at, 2 * this.#octets.length))
+    grown.set(this.#octets)
+    this.#octets = grown
+    this.#data = new DataView(grown.buffer)
+  }
+
+  #written(at: number, count: number): number {
+    if (at + count > this.#at) throw new RangeError(`patch at ${at} of ${this.#at} octets`)
+    return at
+  }
+
+  #copy(at: number, source: DataView, from: number, to: number): void {
+    if (to - from > LOOP) {
+      this.#octets.set(new Uint8Array(source.buffer, source.byteOffset + from, to - from), at)
+      return
+    }
+    const data = this.#data
+    let next = from
+    for (; next <= to - 4; next += 4) data.setInt32(at + next - from, source.getInt32(next))
+    for (; next < to; next++) data.setInt8(at + next - from, source.getInt8(next))
+  }
+}
+
+function sizeOfOption6(size: number): number {
+  if (size > 0xffff) throw new RangeError(`option of ${size} octets exceeds 65535`)
+  return size
 }

@@ -1,6 +1,7 @@
 // Scans of Bulk queries over the model of the index: what was there at the opening, one after the other, as it is when its
 // turn comes; then what came meanwhile. Obviously each binding once.
 import { type Binding, type BindingData, sameOctets } from '../../sidecar/binding.ts'
+import { numberOf } from '../../sidecar/server/topology.ts'
 import type { Selector } from '../../sidecar/session/query.ts'
 import type { BulkFind, BulkSlice, Moment, ScanQuery } from '../../sidecar/session/session-io.ts'
 import { prefixContains } from '../../sidecar/wire/address.ts'
@@ -47,7 +48,11 @@ export class ScanModel {
     for (const find of all) {
       if (finds.length >= limit) break
       const address =
-        find.kind === 'available' ? find.address : find.kind === 'binding' ? find.binding.address : undefined
+        find.kind === 'available'
+          ? [24, 16, 8, 0].map((shift) => (find.address >>> shift) & 255)
+          : find.kind === 'binding'
+            ? find.binding.address
+            : undefined
       this.#met.add(String(address))
       if (find.kind !== 'binding' || this.#wants(find.binding, moment)) finds.push(find)
     }
@@ -61,7 +66,7 @@ export class ScanModel {
     const available = this.#configured.flatMap((address): BulkFind[] =>
       this.#met.has(String(address)) || this.#index.get(address) !== undefined
         ? []
-        : [{ kind: 'available', address, since: this.#horizon - 1 }],
+        : [{ kind: 'available', address: numberOf(address), since: this.#horizon - 1 }],
     )
     return [...bindings, ...available]
   }

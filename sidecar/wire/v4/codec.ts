@@ -124,32 +124,23 @@ export function setXid4(frames: Uint8Array, at: number, xid: number): void {
 
 const writer = new Writer(1024)
 
-/** Size, a header in which all is zero, and the message type: what every frame begins with. */
-const blank = blankFrame()
-const TYPE_AT = blank.length - 1
+/** Where the options begin: behind size, fields, sname, file and cookie. The message type comes first. */
+const OPTIONS_AT = 2 + 44 + 64 + 128 + 4
+const TYPE_AT = OPTIONS_AT + 2
 
 /** The message type of a frame made here, which begins at `start`. */
 export function frameType4(octets: Uint8Array, start = 0): number {
   return octets[start + TYPE_AT]!
 }
 
-function blankFrame(): Uint8Array {
-  writer.reset()
-  writer.zeros(2 + 44 + 64 + 128) // size, fields, sname, file
-  writer.u32(COOKIE)
-  const type = writer.beginOption4(Code4.messageType)
-  writer.u8(0)
-  writer.endOption4(type)
-  return writer.take()
-}
-
 /** Begins a frame, in which the header's other fields are zero: to be patched at {@link Place4}. Returns where it begins. */
 export function beginFrame4(to: Writer, op: number, type: number, xid: number): number {
   const start = to.length
-  to.octets(blank)
+  to.zeros(OPTIONS_AT)
   to.patch8(start + Place4.op, op)
   to.patch32(start + Place4.xid, xid)
-  to.patch8(start + TYPE_AT, type)
+  to.patch32(start + OPTIONS_AT - 4, COOKIE)
+  to.shortOption4(Code4.messageType, type)
   return start
 }
 
@@ -177,5 +168,5 @@ export function encodeFrame4(message: Message4): Uint8Array {
 function patchField(field: keyof typeof Place4, value: Uint8Array | undefined, size: number): void {
   if (value === undefined) return
   if (value.length > size) throw new RangeError(`${value.length} octets in a field of ${size}`)
-  writer.patch(Place4[field], value, 0, value.length)
+  writer.patch(Place4[field], value)
 }
