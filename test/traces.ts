@@ -30,6 +30,7 @@ const cursor = 'test/session/active-query.test.ts'
 const dialect4 = 'test/session/dialect4.test.ts'
 const dialect6 = 'test/session/dialect6.test.ts'
 const reader = 'test/server/change-reader.test.ts'
+const catchUp = 'test/server/catch-up.test.ts'
 const service = 'test/server/requestor-service.test.ts'
 const bulkService = 'test/server/bulk.test.ts'
 const bulkFold = 'test/server/bulk-fold.test.ts'
@@ -348,7 +349,11 @@ export const wrongAnswers: readonly Trace[] = [
   {
     wrong:
       'Base-times are held back during catch-up too: a requestor that relates its clock to each message keeps leases a day too long.',
-    shownBy: { [cursor]: ['says the present in the catch-up phase, and holds back from CatchUpComplete on'] },
+    shownBy: {
+      [cursor]: [
+        'says the present in the catch-up phase, and from CatchUpComplete on no more than the query came at',
+      ],
+    },
   },
   {
     wrong:
@@ -473,7 +478,7 @@ export const stalls: readonly Trace[] = [
         'DHCPv${family}: parallel queries are interleaved, and a short one is not held back by a long one',
       ],
       'test/server/turns.test.ts': [
-        'slices run in order, and those of Bulk queries between those of Active ones, one in nine',
+        'slices run in order, and those of downloads between those at the tail, one in nine',
         'the event loop has its turn in between, however many slices wait',
       ],
     },
@@ -599,8 +604,8 @@ export const slips: readonly Trace[] = [
       [memory]: [
         'DHCPv${family}: the store is its model, whatever is put, pruned, marked, read and reopened',
       ],
-      [cursor]: [
-        'completes the catch-up phase exactly once, behind every change up to the newest and before every later one',
+      [catchUp]: [
+        'is written as objects would be told, and completes once, where the newest change at the query is passed',
       ],
       [stories]: ['ends exactly where the newest change at the time of the query is passed'],
     },

@@ -1,10 +1,11 @@
 // What a Bulk query asks of the store, answered in slices: a scan of the stored bindings, and in DHCPv4 the walk over all
 // configured addresses that goes before it.
-import { type Binding, BindingState, type LogicalSeconds } from '../binding.ts'
+import type { Binding, LogicalSeconds } from '../binding.ts'
 import type { BulkFind, BulkSlice, Moment, Pen, ScanQuery } from '../session/session-io.ts'
 import type { BulkScan, BulkStore, Change, ChangeWindow } from '../store/store.ts'
 import type { BindingView } from '../store/view.ts'
 import {
+  besidesOf,
   MAX_COMPANIONS,
   MAX_SLICE_OCTETS,
   MAX_VISITED,
@@ -18,8 +19,6 @@ import { numberOf, type Ranges4, type Topology, within } from './topology.ts'
 const SLICE_MS = 0.5
 /** Finds after which clock and octets are looked at. */
 const STEP_FINDS = 32
-/** Of a client that holds more besides, each binding is looked at for what else it holds with those of its own. */
-const MOST_BESIDES = 16
 /** Records looked at after which the clock is looked at. */
 const STEP_VISITS = 1024
 
@@ -149,16 +148,8 @@ class BulkReader {
 
   /** Tells of a binding at once, if that can be; of a client that holds much it cannot. */
   write(pen: Pen, binding: BindingView, moment: Moment): boolean {
-    const alone = this.#store.family === 4 || binding.state === BindingState.abandoned
-    const others = alone ? NOBODY : this.#store.besides(binding, MOST_BESIDES)
-    if (others === undefined) return false
-    if (others.length === 0) return pen.write(binding, NOBODY, moment)
-    const { linkOf } = this.#topology
-    const link = linkOf(binding.subnetId)
-    const companions = others.filter(
-      ({ state, subnetId }) => state === BindingState.active && linkOf(subnetId) === link,
-    )
-    if (!pen.write(binding, companions, moment)) return false
+    const companions = besidesOf(this.#store, this.#topology.linkOf, binding)
+    if (companions === undefined || !pen.write(binding, companions, moment)) return false
     for (const companion of companions) if (pen.hasTold(companion)) this.#scan.settle(companion)
     return true
   }

@@ -1,8 +1,10 @@
-// What a session asks of the store, answered in one slice: changes with the companions a DHCPv6 message needs.
+// What the session of an active query asks of the store, answered in one slice: changes with the companions that a DHCPv6
+// message needs, handed over or, in a catch-up phase, shown to the session's pen where they lie.
 import type { Binding, BindingData, ChangeNumber, LogicalSeconds } from '../binding.ts'
 import { BindingState, sameOctets } from '../binding.ts'
-import type { ActiveChange, ChangeBatch, Input } from '../session/session-io.ts'
-import type { BindingStore, Change } from '../store/store.ts'
+import type { ActiveChange, ChangeBatch, ChangePen, Input, Moment } from '../session/session-io.ts'
+import type { BindingStore, BulkStore, Change } from '../store/store.ts'
+import type { BindingView } from '../store/view.ts'
 
 /** Entries of the change index looked at in one slice: bounds the time of a slice that finds little. */
 export const MAX_VISITED = 20_000
@@ -15,6 +17,14 @@ export const MAX_COMPANIONS = 256
 
 /** Bindings of one client looked at for companions; a client may hold any number. */
 const MAX_HELD_VISITED = 1024
+
+/** A slice that is written ends after this time in any case, but for what one client's bindings take. */
+const SLICE_MS = 0.5
+/** Changes after which the clock is looked at. */
+const STEP_CHANGES = 32
+/** A client that holds more besides is told of from objects. */
+const MOST_BESIDES = 16
+const NOBODY: readonly BindingView[] = []
 
 /** Which link a subnet is on: subnets of one shared network are one link. */
 export type LinkOf = (subnetId: number) => string | number
@@ -41,15 +51,15 @@ export function openAt(
 /** Batches kept: requestors at the tail mostly ask for the same one. */
 const KEPT_BATCHES = 4
 
-/** Answers `read`. Requestors that read on from the same place, before anything else is stored, share one batch. */
+/** Answers `read` and `write-changes`. Requestors that read on from the same place, before anything else is stored, share one batch. */
 export class ChangeReader {
-  readonly #store: BindingStore
+  readonly #store: BulkStore
   #linkOf: LinkOf
   #kept = new Map<string, ChangeBatch>()
   #newest = -1
   #prunedThrough = -1
 
-  constructor(store: BindingStore, linkOf: LinkOf) {
+  constructor(store: BulkStore, linkOf: LinkOf) {
     this.#store = store
     this.#linkOf = linkOf
   }
@@ -76,6 +86,41 @@ export class ChangeReader {
     }
     return batch
   }
+
+  write(
+    after: ChangeNumber,
+    until: ChangeNumber,
+    pen: ChangePen,
+    moment: Moment,
+  ): Extract<Input, { type: 'written' }> {
+    return writeChanges(this.#store, this.#linkOf, after, until, pen, moment)
+  }
+}
+
+/** One slice, in which `pen` is shown what there is: until it has written enough, or has looked at much. */
+export function writeChanges(
+  store: BulkStore,
+  linkOf: LinkOf,
+  after: ChangeNumber,
+  until: ChangeNumber,
+  pen: ChangePen,
+  moment: Moment,
+): Extract<Input, { type: 'written' }> {
+  const { newestChange: newest } = store
+  if (store.prunedThrough > after) return { type: 'written', through: after, newest, overtaken: true }
+  const ends = performance.now() + SLICE_MS
+  let looked = 0
+  const through = store.walkChanges(after, until, MAX_VISITED, (change, isDeparture) => {
+    if (isDeparture) pen.tell(withCompanions(store, linkOf, { kind: 'departure', departure: change }), moment)
+    else if (pen.wants(change)) {
+      const companions = besidesOf(store, linkOf, change)
+      if (companions !== undefined) pen.write(change, companions, moment)
+      else pen.tell(withCompanions(store, linkOf, { kind: 'binding', binding: change }), moment)
+    }
+    if (pen.length >= MAX_SLICE_OCTETS) return false
+    return ++looked % STEP_CHANGES !== 0 || performance.now() < ends
+  })
+  return { type: 'written', through, newest, overtaken: false }
 }
 
 /** One slice, read anew: at most `limit` changes, and fewer where they are large. */
@@ -112,6 +157,22 @@ export function withCompanions(store: BindingStore, linkOf: LinkOf, change: Chan
     current: store.get(departure.address),
     companions: companionsOf(store, linkOf, departure),
   }
+}
+
+/**
+ * As {@link companionsOf}, where they lie: good until the next change to the store or the next call. Undefined: the client
+ * holds more than that is for.
+ */
+export function besidesOf(
+  store: BulkStore,
+  linkOf: LinkOf,
+  binding: BindingView,
+): readonly BindingView[] | undefined {
+  if (store.family === 4 || binding.state === BindingState.abandoned) return NOBODY
+  const others = store.besides(binding, MOST_BESIDES)
+  if (others === undefined || others.length === 0) return others
+  const link = linkOf(binding.subnetId)
+  return others.filter(({ state, subnetId }) => state === BindingState.active && linkOf(subnetId) === link)
 }
 
 /** The client's other active bindings on the link (RFC 5460 section 5.2.1); ended bindings stand alone. */

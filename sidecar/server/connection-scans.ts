@@ -45,7 +45,7 @@ export class ConnectionScans {
     if (!this.#scans.has(scan)) return
     const now = performance.now()
     if (this.#rate.take(now)) {
-      this.#host.turns.take(() => this.#open(scan, query, performance.now()), 'bulk')
+      this.#host.turns.take(() => this.#open(scan, query, performance.now()), 'long')
     } else setTimeout(() => this.#begin(scan, query), this.#rate.msUntilNext(now))
   }
 
@@ -56,7 +56,7 @@ export class ConnectionScans {
       if (bulk === undefined) return
       const slice = this.#host.guarded(() => bulk.next(settled))
       if (slice !== undefined) this.#host.tell({ type: 'slice', scan, slice })
-    }, 'bulk')
+    }, 'long')
   }
 
   close(scan: number): void {

@@ -14,6 +14,7 @@ import { QueryLog } from './query-log.ts'
 import { type RefusalReason, Refused } from './refused.ts'
 import { type RequestorStatus, viewOf } from './requestor-status.ts'
 import { oneRecordPerWrite, type SecuredPeer } from './tls.ts'
+import type { Turn } from './turns.ts'
 
 /** Milliseconds that a closing connection may take to hand over what was sent. */
 const CLOSE_MS = 5_000
@@ -239,15 +240,16 @@ export class Connection {
     switch (action.type) {
       case 'open':
         this.#queryActive = true
-        this.#host.turns.take(() => this.#open(action.since, performance.now()))
+        this.#host.turns.take(() => this.#open(action.since, performance.now()), 'tail')
         return
       case 'read':
-        this.#reads = true
-        this.#host.turns.take(() => {
-          this.#reads = false
-          if (this.#closing || this.#gone) return
-          this.#tell({ type: 'batch', batch: this.#host.read(action.after, action.limit) })
-        })
+        this.#read('tail', () => ({
+          type: 'batch',
+          batch: this.#host.read(action.after, action.limit),
+        }))
+        return
+      case 'write-changes':
+        this.#read('long', () => this.#host.writeChanges(action.after, action.until, action.pen))
         return
       case 'scan-open':
         this.#scans.open(action.scan, action.query)
@@ -278,6 +280,17 @@ export class Connection {
       default:
         assertNever(action)
     }
+  }
+
+  /** Reads changes when its turn has come. */
+  #read(turn: Turn, answer: () => Input): void {
+    this.#reads = true
+    this.#host.turns.take(() => {
+      this.#reads = false
+      if (this.#closing || this.#gone) return
+      const input = this.#guarded(answer)
+      if (input !== undefined) this.#tell(input)
+    }, turn)
   }
 
   #startTls(): void {

@@ -1,27 +1,30 @@
 // Work in turns: each connection that wants to read from the store gets one slice, then the next one; after half a
-// millisecond the event loop has its turn. So one requestor that catches up delays neither the others nor the feed, and
-// Bulk queries, whose slices are long, delay those who follow changes by little.
+// millisecond the event loop has its turn. So downloads, be they of a Bulk query or of a catch-up phase, delay neither each
+// other nor the feed, and those who follow changes by little.
 
 /** Milliseconds of slices before the event loop goes on with other things. */
 const TURN_MS = 0.5
-/** Slices of Active queries for each one of a Bulk query, where both wait. */
-const ACTIVE_PER_BULK = 8
+/** Slices of those at the tail of the change index for each one of a download, where both wait. */
+const TAIL_PER_LONG = 8
+
+/** `tail`: of a requestor that follows changes, mostly short; `long`: one of many. */
+export type Turn = 'tail' | 'long'
 
 export class Turns {
-  readonly #active = new Queue()
-  readonly #bulk = new Queue()
-  #activeInRow = 0
+  readonly #tail = new Queue()
+  readonly #long = new Queue()
+  #tailInRow = 0
   #scheduled = false
 
   /** Runs `slice` when its turn has come; slices are short, and ask for another turn by themselves. */
-  take(slice: () => void, kind: 'active' | 'bulk' = 'active'): void {
-    const queue = kind === 'active' ? this.#active : this.#bulk
+  take(slice: () => void, turn: Turn): void {
+    const queue = turn === 'tail' ? this.#tail : this.#long
     queue.push(slice)
     this.#schedule()
   }
 
   get waiting(): number {
-    return this.#active.length + this.#bulk.length
+    return this.#tail.length + this.#long.length
   }
 
   #schedule(): void {
@@ -41,12 +44,12 @@ export class Turns {
   }
 
   #next(): (() => void) | undefined {
-    if (this.#active.length > 0 && (this.#bulk.length === 0 || this.#activeInRow < ACTIVE_PER_BULK)) {
-      this.#activeInRow++
-      return this.#active.shift()
+    if (this.#tail.length > 0 && (this.#long.length === 0 || this.#tailInRow < TAIL_PER_LONG)) {
+      this.#tailInRow++
+      return this.#tail.shift()
     }
-    this.#activeInRow = 0
-    return this.#bulk.shift()
+    this.#tailInRow = 0
+    return this.#long.shift()
   }
 }
 

@@ -4,9 +4,10 @@ import type { ChangeNumber, LogicalSeconds } from '../binding.ts'
 import type { ActiveChange, ChangeBatch } from './session-io.ts'
 
 /** What is to be told next, with the base-time that its message may carry. */
-export type Step =
-  | { readonly kind: 'change'; readonly change: ActiveChange; readonly baseTime: LogicalSeconds }
-  | { readonly kind: 'caught-up'; readonly baseTime: LogicalSeconds }
+export interface Step {
+  readonly change: ActiveChange
+  readonly baseTime: LogicalSeconds
+}
 
 /**
  * The base-time rule, on which resuming rests: after the catch-up phase a message's base-time is never later than the
@@ -20,26 +21,20 @@ export class ActiveCursor {
   #after: ChangeNumber
   /** In the catch-up phase: the newest change when the query came. */
   #until: ChangeNumber | undefined
-  /** No change that is still to be sent is older than this. */
+  /** No change that is still to be sent, the catch-up phase's own left aside, is older than this. */
   #oldestUnsent: LogicalSeconds
   /** Highest base-time given out after the catch-up phase. */
   #told: LogicalSeconds
 
   /**
    * @param until newest change when the query came, for a catch-up phase; undefined = follow the index from `after` on
-   * @param now L at that moment
-   * @param since start time of the catch-up phase
+   * @param now L at that moment: what is stored from then on gets no smaller change time
    */
-  constructor(
-    after: ChangeNumber,
-    until: ChangeNumber | undefined,
-    now: LogicalSeconds,
-    since: LogicalSeconds = now,
-  ) {
+  constructor(after: ChangeNumber, until: ChangeNumber | undefined, now: LogicalSeconds) {
     this.#after = after
     this.#until = until
-    this.#oldestUnsent = until === undefined ? now : since
-    this.#told = until === undefined ? now : 0
+    this.#oldestUnsent = now
+    this.#told = now
   }
 
   /** Read on from here. */
@@ -47,8 +42,9 @@ export class ActiveCursor {
     return this.#after
   }
 
-  get catchingUp(): boolean {
-    return this.#until !== undefined
+  /** In the catch-up phase, what it goes up to; undefined behind it. */
+  get until(): ChangeNumber | undefined {
+    return this.#until
   }
 
   /**
@@ -70,11 +66,25 @@ export class ActiveCursor {
     return this.#told
   }
 
-  /** As {@link advance}, after the catch-up phase, where all of the batch is sent in one go. */
+  /**
+   * In the catch-up phase: everything up to `through` was sent, of an index whose newest change is `newest` at the second
+   * `now`.
+   * @returns the base-time of CatchUpComplete, where that ends the phase: of what is to be sent from there on, nothing was
+   *   stored before the query came
+   */
+  catchUp(through: ChangeNumber, newest: ChangeNumber, now: LogicalSeconds): LogicalSeconds | undefined {
+    this.#after = through
+    if (this.#until === undefined || through < this.#until) return undefined
+    this.#until = undefined
+    if (through === newest) this.#oldestUnsent = now
+    return this.baseTime(now)
+  }
+
+  /** As {@link advance}, where all of the batch is sent in one go. */
   pass(batch: ChangeBatch, now: LogicalSeconds): void {
     const last = batch.changes.at(-1)
     if (last !== undefined) {
-      this.#oldestUnsent = batch.atEnd ? now : numbersOf(last).changedAt
+      this.#oldestUnsent = batch.atEnd ? now : changedAtOf(last)
       this.baseTime(now)
     }
     this.#after = batch.through
@@ -89,28 +99,19 @@ export class ActiveCursor {
   }
 
   /**
-   * Moves over a batch that was read after {@link after} at the second `now`. Each step must be sent before the next is
-   * asked for.
+   * Behind the catch-up phase: moves over a batch that was read after {@link after} at the second `now`. Each step must be
+   * sent before the next is asked for.
    */
   *advance(batch: ChangeBatch, now: LogicalSeconds): Generator<Step> {
     const { changes } = batch
     for (const [i, change] of changes.entries()) {
-      const { changeNumber, changedAt } = numbersOf(change)
-      this.#oldestUnsent = changedAt
-      if (this.#until !== undefined && changeNumber > this.#until) yield this.#caughtUp(now)
       // Change times do not go back along the index, so the next change bounds all that are left.
       const next = changes[i + 1]
-      this.#oldestUnsent = next !== undefined ? numbersOf(next).changedAt : batch.atEnd ? now : changedAt
-      yield { kind: 'change', change, baseTime: this.baseTime(now) }
+      this.#oldestUnsent = next === undefined && batch.atEnd ? now : changedAtOf(next ?? change)
+      yield { change, baseTime: this.baseTime(now) }
     }
     this.#after = batch.through
     if (batch.atEnd) this.#oldestUnsent = now
-    if (this.#until !== undefined && batch.through >= this.#until) yield this.#caughtUp(now)
-  }
-
-  #caughtUp(now: LogicalSeconds): Step {
-    this.#until = undefined
-    return { kind: 'caught-up', baseTime: this.baseTime(now) }
   }
 
   #tell(baseTime: LogicalSeconds): LogicalSeconds {
@@ -119,6 +120,6 @@ export class ActiveCursor {
   }
 }
 
-function numbersOf(change: ActiveChange): { changeNumber: ChangeNumber; changedAt: LogicalSeconds } {
-  return change.kind === 'binding' ? change.binding : change.departure
+function changedAtOf(change: ActiveChange): LogicalSeconds {
+  return (change.kind === 'binding' ? change.binding : change.departure).changedAt
 }

@@ -2,6 +2,7 @@
 // ends. When messages may be sent, and what else happens on the connection, is the session's business.
 import type { ChangeNumber, LogicalSeconds } from '../binding.ts'
 import { ActiveCursor } from './active-query.ts'
+import { CatchUpPen } from './catch-up-pen.ts'
 import type { Dialect, Outcome, ReplyContext } from './dialect.ts'
 import type { ActiveQuery } from './query.ts'
 import { scopeOf, viewOf } from './selection.ts'
@@ -14,6 +15,7 @@ import type {
   SessionNote,
   SessionSettings,
 } from './session-io.ts'
+import { framesAbout } from './tell-change.ts'
 
 /** What the query makes the session do. */
 export interface ActiveHost {
@@ -25,6 +27,8 @@ export interface ActiveHost {
   note(note: SessionNote): void
   xidText(xid: number): string
 }
+
+const OVERTAKEN = 'the history was pruned before it could be sent'
 
 /** How far an active query has come, for whoever watches it. */
 export interface ActiveProgress {
@@ -49,7 +53,9 @@ export class ActiveRun {
   readonly #reply: Reply
   /** Undefined: where the query begins is being looked up. */
   #cursor: ActiveCursor | undefined
-  /** A `read` is under way. */
+  /** There is one in the catch-up phase. */
+  #pen: CatchUpPen | undefined
+  /** A `read` or `write-changes` is under way. */
   #reading = false
   /** The index may hold more than the cursor has passed. */
   #behind = false
@@ -89,7 +95,7 @@ export class ActiveRun {
 
   get phase(): 'opening' | 'catching-up' | 'live' {
     if (this.#cursor === undefined) return 'opening'
-    return this.#cursor.catchingUp ? 'catching-up' : 'live'
+    return this.#pen === undefined ? 'live' : 'catching-up'
   }
 
   /** How far it has come at `now`; undefined = where it begins is being looked up. */
@@ -134,33 +140,62 @@ export class ActiveRun {
       this.#cursor = new ActiveCursor(newest, undefined, moment.now)
       this.#dataMissing(reason, moment.now, moment)
     } else {
-      const cursor = new ActiveCursor(after, newest, moment.now, since)
+      const cursor = new ActiveCursor(after, newest, moment.now)
       this.#cursor = cursor
-      if (after < newest) this.#behind = true
-      else this.#tellBatch(cursor, nothingNewer(after), moment)
+      this.#pen = new CatchUpPen(this.#dialect, this.#reply)
+      this.#behind = after < newest
+      if (!this.#behind) this.#tellCaughtUp(cursor, after, newest, moment)
     }
     this.readOn()
   }
 
   /** @returns why the query has to be ended, if it has */
+  onWritten(
+    { through, newest, overtaken }: Extract<Input, { type: 'written' }>,
+    moment: Moment,
+  ): string | undefined {
+    const cursor = this.#answered()
+    return this.#onRead(cursor, through === newest, moment, () => {
+      if (overtaken) {
+        // Pruning took away what had not been sent: RFC 7724 and RFC 7653 have a word for that in this phase only.
+        cursor.skipTo(newest, moment.now)
+        this.#pen = undefined
+        this.#behind = false
+        this.#dataMissing(OVERTAKEN, moment.now, moment)
+        return
+      }
+      const { frames, messages } = this.#pen!
+      this.#sendFrames(frames, messages, moment)
+      this.#tellCaughtUp(cursor, through, newest, moment)
+    })
+  }
+
+  /** @returns why the query has to be ended, if it has */
   onBatch(batch: ChangeBatch, moment: Moment): string | undefined {
-    const cursor = this.#cursor
-    if (cursor === undefined || !this.#reading) throw new Error('a batch that was not asked for')
-    const keepaliveDue = this.#keepaliveDue
+    const cursor = this.#answered()
+    // The requestor comes back with its last base-time, and is told DataMissing then.
+    if (batch.overtaken) return OVERTAKEN
+    return this.#onRead(cursor, batch.atEnd, moment, () => this.#tellBatch(cursor, batch, moment))
+  }
+
+  /** What was asked for has come. */
+  #answered(): ActiveCursor {
+    if (this.#cursor === undefined || !this.#reading) throw new Error('changes that were not asked for')
     this.#reading = false
+    return this.#cursor
+  }
+
+  /** @param tell tells what was read */
+  #onRead(cursor: ActiveCursor, atEnd: boolean, moment: Moment, tell: () => void): string | undefined {
+    const keepaliveDue = this.#keepaliveDue
     this.#keepaliveDue = false
-    this.#behind = !batch.atEnd
-    if (batch.overtaken) {
-      const cut = this.#overtaken(cursor, batch, moment)
-      if (cut !== undefined) return cut
-    } else {
-      const sent = this.#reply.messages
-      this.#tellBatch(cursor, batch, moment)
-      // The answer is due at once, though nothing of this batch is for this requestor (RFC 7653 section 6.2.3).
-      if (this.#reply.first) this.#tell('accepted', '', cursor.baseTime(moment.now, batch.atEnd), moment)
-      if (keepaliveDue && this.#reply.messages === sent)
-        this.#tell('keepalive', '', cursor.baseTime(moment.now, batch.atEnd), moment)
-    }
+    this.#behind = !atEnd
+    const sent = this.#reply.messages
+    tell()
+    // The answer is due at once, though nothing of this is for this requestor (RFC 7653 section 6.2.3).
+    if (this.#reply.first) this.#tell('accepted', '', cursor.baseTime(moment.now, atEnd), moment)
+    if (keepaliveDue && this.#reply.messages === sent)
+      this.#tell('keepalive', '', cursor.baseTime(moment.now, atEnd), moment)
     const lags = this.lagsTooFar(moment)
     if (lags === undefined) this.readOn()
     return lags
@@ -194,15 +229,31 @@ export class ActiveRun {
   #read(): void {
     if (this.#cursor === undefined || this.#reading) return
     this.#reading = true
-    const { batchChanges } = this.#settings.limits
-    this.#host.act({ type: 'read', after: this.#cursor.after, limit: batchChanges })
+    const { after, until } = this.#cursor
+    const pen = this.#pen
+    if (pen === undefined || until === undefined) {
+      this.#host.act({ type: 'read', after, limit: this.#settings.limits.batchChanges })
+    } else {
+      pen.begin()
+      this.#host.act({ type: 'write-changes', after, until, pen })
+    }
+  }
+
+  /** Everything up to `through` has been told; that may end the catch-up phase. */
+  #tellCaughtUp(cursor: ActiveCursor, through: ChangeNumber, newest: ChangeNumber, moment: Moment): void {
+    const baseTime = cursor.catchUp(through, newest, moment.now)
+    if (baseTime === undefined) return
+    this.#pen = undefined
+    const { query, messages } = this.#reply
+    this.#host.note({ event: 'caught-up', xid: this.#host.xidText(query.xid), messages })
+    this.#tell('catchUpComplete', '', baseTime, moment)
   }
 
   #tellBatch(cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): void {
     const reply = this.#reply
     reply.told.clear()
-    // What is told first differs from one to the other, and so does how the catch-up phase goes on.
-    const batches = reply.first || cursor.catchingUp ? undefined : this.#dialect.batches
+    // What is told first differs from one to the other.
+    const batches = reply.first ? undefined : this.#dialect.batches
     const { told } = cursor
     const shared = batches?.find(batch, reply, told, moment)
     if (shared === undefined) {
@@ -216,37 +267,13 @@ export class ActiveRun {
 
   /** @returns the messages about changes */
   #tellSteps(cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): readonly Uint8Array[] {
-    const reply = this.#reply
     const sent: Uint8Array[] = []
-    for (const step of cursor.advance(batch, moment.now)) {
-      if (step.kind === 'caught-up') {
-        const xid = this.#host.xidText(reply.query.xid)
-        this.#host.note({ event: 'caught-up', xid, messages: reply.messages })
-        this.#tell('catchUpComplete', '', step.baseTime, moment)
-      } else {
-        const messages = this.#dialect.change(reply, step.change, step.baseTime, moment)
-        for (const message of messages) this.#send(message, moment)
-        sent.push(...messages)
-        // Who goes by addresses takes this one for free now, so its present holder has to be told of behind this, even if
-        // it was told of before as a companion.
-        if (step.change.kind === 'departure' && step.change.current !== undefined && messages.length > 0)
-          reply.told.delete(step.change.current.changeNumber)
-      }
+    for (const { change, baseTime } of cursor.advance(batch, moment.now)) {
+      const messages = framesAbout(this.#dialect, this.#reply, change, baseTime, moment)
+      for (const message of messages) this.#send(message, moment)
+      sent.push(...messages)
     }
     return sent
-  }
-
-  /**
-   * Pruning took away what had not been sent: RFC 7724 and RFC 7653 have a word for that in the catch-up phase only. Behind it
-   * the requestor is ended, comes back with its last base-time, and is told DataMissing then.
-   */
-  #overtaken(cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): string | undefined {
-    const reason = 'the history was pruned before it could be sent'
-    if (!cursor.catchingUp) return reason
-    cursor.skipTo(batch.newest, moment.now)
-    this.#behind = false
-    this.#dataMissing(reason, moment.now, moment)
-    return undefined
   }
 
   #dataMissing(reason: string, baseTime: LogicalSeconds, moment: Moment): void {
@@ -272,8 +299,4 @@ export class ActiveRun {
     this.#lastSent = moment.mono
     this.#host.sendFrames(frames, moment)
   }
-}
-
-function nothingNewer(newest: ChangeNumber): ChangeBatch {
-  return { changes: [], through: newest, newest, atEnd: true, overtaken: false }
 }

@@ -27,6 +27,7 @@ export const inputTypes = [
   'bytes',
   'secured',
   'opened',
+  'written',
   'batch',
   'scan-opened',
   'scan-refused',
@@ -53,7 +54,7 @@ export const accepted: Readonly<Record<Phase, ReadonlySet<InputType>>> = {
   /** An active query has come; where in the index it begins is being looked up. */
   opening: new Set([...always, 'opened', 'index-grew']),
   /** Between the start time and what was newest when the query came. */
-  'catching-up': new Set([...always, 'batch', 'index-grew']),
+  'catching-up': new Set([...always, 'written', 'index-grew']),
   /** Follows the index. */
   live: new Set([...always, 'batch', 'index-grew']),
   closed: new Set(),

@@ -56,6 +56,24 @@ export interface ChangeBatch {
   readonly overtaken: boolean
 }
 
+/**
+ * Writes the messages of a catch-up phase, while the shell goes through the changes: most are told where they lie, since an
+ * object each would cost more than all the rest.
+ */
+export interface ChangePen {
+  /** Octets written in this slice. */
+  readonly length: number
+  /** Whether a binding that changed is to be told of: it is in the requestor's scope, and no message of this slice has it. */
+  wants(record: PackedBinding): boolean
+  /**
+   * Tells of a binding that it {@link wants}.
+   * @param companions see {@link ActiveChange}
+   */
+  write(record: PackedBinding, companions: readonly PackedBinding[], moment: Moment): void
+  /** Tells of any change, if it is to be told; the objects are good only during the call. */
+  tell(change: ActiveChange, moment: Moment): void
+}
+
 /** What the shell has to look for on behalf of a Bulk query. */
 export interface ScanQuery {
   readonly selector: Selector
@@ -146,6 +164,15 @@ export type Input =
       /** The index holds every change since the start time; true without one. */
       readonly complete: boolean
     }
+  /** Answer to `write-changes`: all up to `through` was handed to the pen, with nothing stored in between. */
+  | {
+      readonly type: 'written'
+      readonly through: ChangeNumber
+      /** The newest change in the index. */
+      readonly newest: ChangeNumber
+      /** As {@link ChangeBatch.overtaken}; nothing was handed to the pen then. */
+      readonly overtaken: boolean
+    }
   /** Answer to `read`. */
   | { readonly type: 'batch'; readonly batch: ChangeBatch }
   /** Answer to `scan-open`. */
@@ -185,6 +212,16 @@ export type Action =
   | { readonly type: 'send-frames'; readonly frames: Uint8Array }
   /** Look up where a query begins; answer with `opened`. */
   | { readonly type: 'open'; readonly since: LogicalSeconds | undefined }
+  /**
+   * Hand the changes after a number and up to another one to `pen`, in order, for one slice; answer with `written`, when this
+   * connection's turn has come.
+   */
+  | {
+      readonly type: 'write-changes'
+      readonly after: ChangeNumber
+      readonly until: ChangeNumber
+      readonly pen: ChangePen
+    }
   /** Read changes after a number; answer with `batch`, when this connection's turn has come. */
   | { readonly type: 'read'; readonly after: ChangeNumber; readonly limit: number }
   /** Begin to look for what a Bulk query asks for; answer with `scan-opened` or `scan-refused`. `scan` is its number. */

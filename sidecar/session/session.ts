@@ -126,6 +126,9 @@ export class Session {
       case 'opened':
         this.#active.onOpened(input, moment)
         break
+      case 'written':
+        this.#endIf(this.#active.onWritten(input, moment), moment)
+        break
       case 'batch':
         this.#endIf(this.#active.onBatch(input.batch, moment), moment)
         break

@@ -77,6 +77,7 @@ export class Memory {
   #round = 1
   #overdueFrom = 1
   #peeked: BindingView | undefined
+  #walked: BindingView | undefined
   readonly #besides: BindingView[] = []
 
   constructor(family: Family, options: MemoryOptions = {}) {
@@ -254,6 +255,22 @@ export class Memory {
       )
     })
     return { changes, through, atEnd: through >= this.index.newest }
+  }
+
+  /** See BulkStore.walkChanges(). */
+  walkChanges(
+    after: ChangeNumber,
+    through: ChangeNumber,
+    visit: number,
+    take: (change: BindingView, departure: boolean) => boolean,
+  ): ChangeNumber {
+    const { table } = this
+    this.#walked ??= this.view()
+    const view = this.#walked
+    return this.index.walk(after, through, visit, (ordinal) => {
+      view.ordinal = ordinal
+      return take(view, table.isDeparture(ordinal))
+    })
   }
 
   /** The bindings that changed last, the newest first; at most `limit`, and fewer where most have changed again since. */

@@ -317,6 +317,15 @@ export class Store implements BulkStore {
     return this.#memory.changesAfter(after, limit, visit)
   }
 
+  walkChanges(
+    after: ChangeNumber,
+    through: ChangeNumber,
+    visit: number,
+    take: (change: BindingView, departure: boolean) => boolean,
+  ): ChangeNumber {
+    return this.#memory.walkChanges(after, through, visit, take)
+  }
+
   /** The bindings that changed last, the newest first; at most `limit`, and fewer where most have changed again since. */
   newest(limit: number): Binding[] {
     return this.#memory.newest(limit)

@@ -205,6 +205,17 @@ export interface BulkStore extends BindingStore {
   /** As in {@link BindingStore.peek}. */
   peek(address: Uint8Array): BindingView | undefined
   /**
+   * Shows the changes above `after` and not above `through`, in order and where they lie, until `take` says that it was the
+   * last or `visit` entries were looked at. A departure is told from a binding by `departure`.
+   * @returns the number up to which all has been looked at
+   */
+  walkChanges(
+    after: ChangeNumber,
+    through: ChangeNumber,
+    visit: number,
+    take: (change: BindingView, departure: boolean) => boolean,
+  ): ChangeNumber
+  /**
    * Other bindings of the client, whatever their state, as {@link heldBy} orders them and where they lie: good until the next call.
    * Undefined: there are more than `most`.
    */

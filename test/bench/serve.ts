@@ -9,6 +9,7 @@ import { Session } from '../../sidecar/session/session.ts'
 import type { Action, Input } from '../../sidecar/session/session-io.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
 import type { FeedPosition } from '../../sidecar/store/store.ts'
+import { framesOf } from '../../sidecar/wire/framing.ts'
 import { mainThreadSeconds } from './measure.ts'
 import type { BenchRow } from './row.ts'
 
@@ -93,12 +94,10 @@ function catchUp(family: Family, store: MemoryStore, sent: (frame: Uint8Array) =
   const inputs: Input[] = [{ type: 'bytes', data: encodeActiveQuery({ family, xid: 7, since: SECOND - 1 }) }]
   const perform = (action: Action): void => {
     if (action.type === 'send') sent(action.message)
+    else if (action.type === 'send-frames') for (const frame of framesOf(action.frames)) sent(frame)
     else if (action.type === 'open') inputs.push(openAt(store, action.since, SECOND))
-    else if (action.type === 'read') {
-      inputs.push({
-        type: 'batch',
-        batch: reader.read(action.after, action.limit),
-      })
+    else if (action.type === 'write-changes') {
+      inputs.push(reader.write(action.after, action.until, action.pen, moment))
     } else if (action.type === 'note' && action.note.event === 'caught-up') done = true
     else if (action.type === 'close') throw new Error(`closed: ${action.text}`)
   }

@@ -40,7 +40,7 @@ interface Connection {
   readonly unread: Uint8Array[]
   owesWritable: boolean
   open: { readonly since: LogicalSeconds | undefined; readonly askedAt: number } | undefined
-  read: { readonly after: number; readonly limit: number } | undefined
+  read: Extract<Action, { type: 'read' | 'write-changes' }> | undefined
   isCatchingUp: boolean
 }
 
@@ -130,7 +130,9 @@ export class StoreRequestor {
     }
     if (read === undefined) return false
     connection.read = undefined
-    this.#tell({ type: 'batch', batch: offer.reader.read(read.after, Math.min(read.limit, limit)) })
+    if (read.type === 'write-changes')
+      this.#tell(offer.reader.write(read.after, read.until, read.pen, offer.moment()))
+    else this.#tell({ type: 'batch', batch: offer.reader.read(read.after, Math.min(read.limit, limit)) })
     return true
   }
 
@@ -210,13 +212,15 @@ export class StoreRequestor {
         connection.owesWritable = true
         break
       case 'send-frames':
-        connection.unread.push(...framesOf(action.frames))
+        // A copy: the octets are good until the requestor has read them.
+        connection.unread.push(...framesOf(action.frames.slice()))
         connection.owesWritable = true
         break
       case 'open':
         connection.open = { since: action.since, askedAt: connection.offer.moment().mono }
         break
       case 'read':
+      case 'write-changes':
         connection.read = action
         break
       case 'close':

@@ -9,7 +9,7 @@ import { ActiveClient } from '../../sidecar/requestor/client.ts'
 import { keyOf, type ReportedBinding } from '../../sidecar/requestor/events.ts'
 import type { BulkSelection } from '../../sidecar/requestor/selection.ts'
 import { type OpenBulk, openBulk } from '../../sidecar/server/bulk-reader.ts'
-import { openAt, readChanges } from '../../sidecar/server/change-reader.ts'
+import { openAt, readChanges, writeChanges } from '../../sidecar/server/change-reader.ts'
 import { type Topology, topologyOf } from '../../sidecar/server/topology.ts'
 import { dialect4 } from '../../sidecar/session/dialect4.ts'
 import { dialect6 } from '../../sidecar/session/dialect6.ts'
@@ -162,6 +162,11 @@ class Served {
       case 'open':
         this.tell(openAt(this.store, action.since, this.now))
         return true
+      case 'write-changes': {
+        const { after, until, pen } = action
+        this.tell(writeChanges(this.store, this.#topology.linkOf, after, until, pen, this.#moment))
+        return true
+      }
       case 'read':
         this.tell({
           type: 'batch',

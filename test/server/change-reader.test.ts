@@ -3,14 +3,14 @@ import { test } from 'node:test'
 import { BindingState } from '../../sidecar/binding.ts'
 import { ChangeReader, MAX_SLICE_OCTETS, openAt } from '../../sidecar/server/change-reader.ts'
 import { topologyOf } from '../../sidecar/server/topology.ts'
-import type { ActiveChange } from '../../sidecar/session/session-io.ts'
+import type { ActiveChange, ChangePen } from '../../sidecar/session/session-io.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
-import type { BindingStore } from '../../sidecar/store/store.ts'
+import type { BulkStore } from '../../sidecar/store/store.ts'
 import { formatAddress, parseAddress } from '../../sidecar/wire/address.ts'
 import { binding } from '../support/requestor-service.ts'
 
 const NOW = 1_800_000_000
-const asStore = (memory: Memory) => memory as unknown as BindingStore
+const asStore = (memory: Memory) => memory as unknown as BulkStore
 const companions = (change: ActiveChange) =>
   change.companions.map(({ address }) => formatAddress(address)).sort()
 
@@ -170,4 +170,28 @@ test('configured addresses are those of all pools, none twice; an address is on 
     [true, true, false],
   )
   assert.equal(six.configured.length, 0)
+})
+
+test('a pen is shown nothing where pruning took an end that it was to tell of', () => {
+  const memory = new Memory(4, { retention: { seconds: 10, maxEnded: 1000 } })
+  const ended = { state: BindingState.released }
+  memory.put(binding('192.0.2.1', NOW, ended), NOW)
+  memory.put(binding('192.0.2.2', NOW), NOW)
+  memory.prune(NOW + 100)
+  const shown: unknown[] = []
+  const pen: ChangePen = {
+    length: 0,
+    wants: (record) => shown.push(record) > 0,
+    write: () => assert.fail('nothing is to be written'),
+    tell: () => assert.fail('nothing is to be told'),
+  }
+  const moment = { mono: 0, now: NOW + 100, keaNow: NOW + 100 }
+  const reader = new ChangeReader(asStore(memory), topology.linkOf)
+  assert.deepEqual(reader.write(0, 2, pen, moment), {
+    type: 'written',
+    through: 0,
+    newest: 2,
+    overtaken: true,
+  })
+  assert.equal(shown.length, 0)
 })

@@ -99,7 +99,7 @@ export class Driver {
   reading = true
   #owesWritable = false
   #open: { since: LogicalSeconds | undefined } | undefined
-  #read: { after: number; limit: number } | undefined
+  #read: Extract<Action, { type: 'read' | 'write-changes' }> | undefined
   #taken = 0
   /** Octets of the requestor are left unread. */
   paused = false
@@ -157,6 +157,7 @@ export class Driver {
           this.#open = action
           break
         case 'read':
+        case 'write-changes':
           this.#read = action
           break
         case 'scan-open':
@@ -227,7 +228,8 @@ export class Driver {
     const read = this.#read
     if (read === undefined) return false
     this.#read = undefined
-    this.tell({ type: 'batch', batch: this.index.read(read.after, Math.min(read.limit, limit)) })
+    if (read.type === 'write-changes') this.tell(this.index.write(read, limit, this.time.moment))
+    else this.tell({ type: 'batch', batch: this.index.read(read.after, Math.min(read.limit, limit)) })
     return true
   }
 

@@ -8,7 +8,8 @@ import {
   sameClient,
   sameOctets,
 } from '../../sidecar/binding.ts'
-import type { ActiveChange, ChangeBatch } from '../../sidecar/session/session-io.ts'
+import { PackedBinding } from '../../sidecar/packed-binding.ts'
+import type { Action, ActiveChange, ChangeBatch, Input, Moment } from '../../sidecar/session/session-io.ts'
 
 interface Entry {
   readonly departed: boolean
@@ -69,6 +70,28 @@ export class IndexModel {
     const at = `${after} ${limit} ${this.topology}`
     if (this.#kept?.at !== at) this.#kept = { at, batch: this.#read(after, limit) }
     return this.#kept.batch
+  }
+
+  /** Hands at most `limit` changes to the pen. */
+  write(
+    { after, until, pen }: Extract<Action, { type: 'write-changes' }>,
+    limit: number,
+    moment: Moment,
+  ): Extract<Input, { type: 'written' }> {
+    const { newest } = this
+    if (this.prunedThrough > after) return { type: 'written', through: after, newest, overtaken: true }
+    const left = this.#entries.filter(
+      ({ binding: { changeNumber } }) => changeNumber > after && changeNumber <= until,
+    )
+    const shown = left.slice(0, limit)
+    const pack = (binding: Binding) => new PackedBinding().pack(binding)
+    for (const change of shown.map((entry) => this.#asChange(entry))) {
+      if (change.kind === 'departure') pen.tell(change, moment)
+      else if (pen.wants(pack(change.binding)))
+        pen.write(pack(change.binding), change.companions.map(pack), moment)
+    }
+    const through = shown.length === left.length ? until : shown.at(-1)!.binding.changeNumber
+    return { type: 'written', through, newest, overtaken: false }
   }
 
   #read(after: ChangeNumber, limit: number): ChangeBatch {

@@ -48,6 +48,7 @@ function inputs(driver: Driver): Record<InputType, Input> {
     bytes: { type: 'bytes', data: Uint8Array.of(0) },
     secured: { type: 'secured', rights: allRights },
     opened: { type: 'opened', after: 0, newest: 0, complete: true },
+    written: { type: 'written', through: driver.index.newest, newest: driver.index.newest, overtaken: false },
     batch: { type: 'batch', batch: driver.index.read(0, 10) },
     'scan-opened': { type: 'scan-opened', scan: 1, horizon: 0 },
     'scan-refused': { type: 'scan-refused', scan: 1, text: 'not now' },
@@ -68,7 +69,7 @@ const leads: { readonly [P in Phase]?: { readonly [I in InputType]?: Phase } } =
   refused: { ended: 'closed', terminate: 'closed' },
   bulk: { 'scan-refused': 'expecting', slice: 'expecting', terminate: 'closed' },
   opening: { opened: 'live', ended: 'closed', terminate: 'closed' },
-  'catching-up': { batch: 'live', ended: 'closed', terminate: 'closed' },
+  'catching-up': { written: 'live', ended: 'closed', terminate: 'closed' },
   live: { ended: 'closed', terminate: 'closed' },
 }
 

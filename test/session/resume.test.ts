@@ -95,17 +95,23 @@ class Requestor {
   }
 }
 
-/** A dialect that keeps, for each frame, the numbers of the changes it tells. */
-function recording(dialect: Dialect, numbers: Map<Uint8Array, number[]>): Dialect {
+/** A dialect that keeps, for each frame in the order in which they are made and sent, the numbers of the changes it tells. */
+function recording(dialect: Dialect, numbers: number[][]): Dialect {
   const numberOf = (one: ActiveChange): number =>
     one.kind === 'binding' ? one.binding.changeNumber : one.departure.changeNumber
   return {
     ...dialect,
     change(reply, one, baseTime, moment) {
       const frames = dialect.change(reply, one, baseTime, moment)
-      for (const frame of frames)
-        numbers.set(frame, [numberOf(one), ...one.companions.map((companion) => companion.changeNumber)])
+      for (const _ of frames)
+        numbers.push([numberOf(one), ...one.companions.map((companion) => companion.changeNumber)])
       return frames
+    },
+    write(to, reply, record, companions, baseTime, moment) {
+      const count = dialect.write(to, reply, record, companions, baseTime, moment)
+      for (let i = 0; i < count; i++)
+        numbers.push([record, ...companions].map(({ changeNumber }) => changeNumber))
+      return count
     },
   }
 }
@@ -131,9 +137,9 @@ function run(family: FamilyUnderTest, all: readonly Step[], scoped: boolean): vo
     for (const one of index.bindings) requestor.told.add(one.changeNumber)
   }
 
-  let numbers = new Map<Uint8Array, number[]>()
+  let numbers: number[][] = []
   const connect = (): Driver => {
-    numbers = new Map()
+    numbers = []
     const rights = scoped ? { relayIds: [R1] } : {}
     const driver = new Driver(recording(family.dialect, numbers), { rights }, time, index)
     driver.tell({ type: 'bytes', data: family.query(requestor.resume) })
@@ -151,13 +157,14 @@ function run(family: FamilyUnderTest, all: readonly Step[], scoped: boolean): vo
     let left = Math.floor(share * total)
     let catchingUp = requestor.resume !== undefined
     let highest = 0
+    let about = 0
     for (const { octets, moment } of driver.sent) {
       left -= octets.length
       if (left < 0) break
       const reply = family.read(octets)
       assert.ok(reply.baseTime! <= moment.now, 'base-time is not in the future')
       requestor.take(reply.bindings)
-      for (const number of numbers.get(octets) ?? []) requestor.told.add(number)
+      if (reply.bindings.length > 0) for (const number of numbers[about++]!) requestor.told.add(number)
       if (reply.status === 'CatchUpComplete') catchingUp = false
       if (reply.status === 'DataMissing') {
         assert.ok(catchingUp, 'DataMissing belongs to the catch-up phase')

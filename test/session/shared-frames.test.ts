@@ -91,6 +91,10 @@ function counting(dialect: Dialect): { dialect: Dialect; encoded: () => number }
         count++
         return dialect.change(...args)
       },
+      write(...args) {
+        count++
+        return dialect.write(...args)
+      },
     },
     encoded: () => count,
   }
