@@ -98,6 +98,10 @@ export class PackedBinding implements Binding {
     }
     return address
   }
+  /** The address of DHCPv4 as a number. */
+  get address4(): number {
+    return this.words[this.wordsAt + Word.address]!
+  }
   get hardwareAddress(): Uint8Array {
     return this.#view(this.hardwareAddressAt, this.clientIdAt)
   }

@@ -1,22 +1,17 @@
-// What a Bulk query asks of the store, answered in slices: a scan of the stored bindings, and in DHCPv4 the walk over all
-// configured addresses that goes before it.
-import type { Binding, LogicalSeconds } from '../binding.ts'
+// What a Bulk query asks of the store, answered in slices: a scan of the stored bindings, and in DHCPv4 the walk over those
+// configured addresses that it has not come by.
+import type { Binding } from '../binding.ts'
 import type { BulkFind, BulkSlice, Moment, Pen, ScanQuery } from '../session/session-io.ts'
-import type { BulkScan, BulkStore, Change, ChangeWindow } from '../store/store.ts'
+import type { BulkScan, BulkStore, Change } from '../store/store.ts'
 import type { BindingView } from '../store/view.ts'
-import {
-  besidesOf,
-  MAX_COMPANIONS,
-  MAX_SLICE_OCTETS,
-  MAX_VISITED,
-  MESSAGE_OVERHEAD,
-  sizeOf,
-  withCompanions,
-} from './change-reader.ts'
-import { numberOf, type Ranges4, type Topology, within } from './topology.ts'
+import { besidesOf, MAX_COMPANIONS, MAX_VISITED, sizeOf, withCompanions } from './change-reader.ts'
+import { RangeWalk } from './range-walk.ts'
+import type { Topology } from './topology.ts'
 
 /** A slice ends after this time in any case, but for what one binding's companions take. */
 const SLICE_MS = 0.5
+/** And after about so many octets: each connection that downloads keeps them until they are sent. */
+const SLICE_OCTETS = 128 * 1024
 /** Finds after which clock and octets are looked at. */
 const STEP_FINDS = 32
 /** Records looked at after which the clock is looked at. */
@@ -43,11 +38,11 @@ export function openBulk(
   const window = query.window && { ...query.window, keaAhead: keaNow - now }
   // Of what has no record, all that is known is that it has not ended at the horizon or later.
   const walks = query.configured && (query.window === undefined || start === undefined || start < horizon)
-  const ranges = walks ? topology.configured : NO_RANGES
-  const where =
-    ranges.length === 0
-      ? (data: Binding) => query.where(data, present.moment)
-      : (data: Binding) => !walked(ranges, data) && query.where(data, present.moment)
+  const walk = walks ? new RangeWalk(store, topology.configured, query, window, horizon - 1) : undefined
+  const where = (data: BindingView): boolean => {
+    walk?.looked(data)
+    return query.where(data, present.moment)
+  }
   const { pen } = query
   const take = pen && ((binding: BindingView) => reader.write(pen, binding, present.moment))
   const scan = store.openBulkScan(query.selector, { window, where, take })
@@ -62,8 +57,7 @@ export function openBulk(
       return undefined
     }
   }
-  const walk = new RangeWalk(store, ranges, query, window, horizon - 1, present)
-  const reader = new BulkReader(store, topology, scan, departures, walk, pen)
+  const reader = new BulkReader(store, topology, scan, departures, walk, pen, present)
   return {
     next(settled) {
       present.moment = moment()
@@ -76,13 +70,6 @@ export function openBulk(
   }
 }
 
-const NO_RANGES: Ranges4 = new Uint32Array()
-const NOBODY: readonly BindingView[] = []
-
-function walked(ranges: Ranges4, { address }: Pick<Binding, 'address'>): boolean {
-  return within(ranges, numberOf(address))
-}
-
 /** One moment holds for all of a slice. */
 interface Present {
   moment: Moment
@@ -91,7 +78,7 @@ interface Present {
 /** How much a slice may still do. */
 class Budget {
   readonly #until = performance.now() + SLICE_MS
-  octets = MAX_SLICE_OCTETS
+  octets = SLICE_OCTETS
   visits = MAX_VISITED
 
   get spent(): boolean {
@@ -104,9 +91,12 @@ class BulkReader {
   readonly #topology: Topology
   readonly #pen: Pen | undefined
   readonly #scan: BulkScan
+  #scanned = false
   /** Of which departures alone are taken; undefined = done, or none are wanted. */
   #departures: BulkScan | undefined
-  readonly #walk: RangeWalk
+  /** Goes behind the scan; undefined = done, or none is wanted. */
+  #walk: RangeWalk | undefined
+  readonly #present: Present
   /** Clients (with their link) that hold more than one message shows: each of their further bindings is told alone. */
   readonly #large = new Set<string>()
 
@@ -115,9 +105,11 @@ class BulkReader {
     topology: Topology,
     scan: BulkScan,
     departures: BulkScan | undefined,
-    walk: RangeWalk,
+    walk: RangeWalk | undefined,
     pen: Pen | undefined,
+    present: Present,
   ) {
+    this.#present = present
     this.#pen = pen
     this.#store = store
     this.#topology = topology
@@ -130,7 +122,6 @@ class BulkReader {
     for (const address of settled) this.#scan.settle(address)
     const finds: BulkFind[] = []
     const budget = new Budget()
-    let done = false
     let overtaken = false
     do {
       if (this.#departures !== undefined) {
@@ -139,11 +130,15 @@ class BulkReader {
           this.#departures.close()
           this.#departures = undefined
         }
-      } else if (!this.#walk.done) this.#walk.go(budget, finds)
-      else done = this.#step(this.#scan, 'binding', budget, finds)
-    } while (!done && !budget.spent)
+      } else if (!this.#scanned) this.#scanned = this.#step(this.#scan, 'binding', budget, finds)
+      else if (this.#walk !== undefined) this.#walkOn(this.#walk, budget, finds)
+    } while (!this.#done && !budget.spent)
     if (this.#pen !== undefined && this.#pen.length > 0) finds.push(this.#pen.take())
-    return { finds, done, overtaken: overtaken || this.#scan.overtaken }
+    return { finds, done: this.#done, overtaken: overtaken || this.#scan.overtaken }
+  }
+
+  get #done(): boolean {
+    return this.#departures === undefined && this.#scanned && this.#walk === undefined
   }
 
   /** Tells of a binding at once, if that can be; of a client that holds much it cannot. */
@@ -169,6 +164,13 @@ class BulkReader {
     return done
   }
 
+  #walkOn(walk: RangeWalk, budget: Budget, finds: BulkFind[]): void {
+    const before = this.#pen?.length ?? 0
+    budget.visits -= walk.go(this.#present.moment, finds)
+    budget.octets -= (this.#pen?.length ?? 0) - before
+    if (walk.done) this.#walk = undefined
+  }
+
   #withCompanions(change: Change) {
     const { linkOf } = this.#topology
     const about = change.kind === 'binding' ? change.binding : change.departure
@@ -182,90 +184,4 @@ class BulkReader {
 
 function clientKey({ clientId }: Pick<Binding, 'clientId'>, link: string | number): string {
   return `${link} ${Buffer.from(clientId).toString('hex')}`
-}
-
-/** Each address of the ranges once, in order: its binding, or that there is none. */
-class RangeWalk {
-  readonly #store: BulkStore
-  readonly #ranges: Ranges4
-  readonly #query: ScanQuery
-  readonly #window: ChangeWindow | undefined
-  readonly #since: LogicalSeconds
-  readonly #present: Present
-  readonly #address = new Uint8Array(4)
-  /** Where the range begins that is walked. */
-  #range = 0
-  #at: number
-
-  constructor(
-    store: BulkStore,
-    ranges: Ranges4,
-    query: ScanQuery,
-    window: ChangeWindow | undefined,
-    since: LogicalSeconds,
-    present: Present,
-  ) {
-    this.#store = store
-    this.#ranges = ranges
-    this.#query = query
-    this.#window = window
-    this.#since = since
-    this.#present = present
-    this.#at = ranges[0] ?? 0
-  }
-
-  get done(): boolean {
-    return this.#range >= this.#ranges.length
-  }
-
-  /** Goes on for a step. */
-  go(budget: Budget, finds: BulkFind[]): void {
-    const { moment } = this.#present
-    const { pen } = this.#query
-    const written = pen?.length ?? 0
-    for (let visits = 0, found = 0; visits < STEP_VISITS && found < STEP_FINDS && !this.done; visits++) {
-      budget.visits--
-      const find = this.#look(moment)
-      if (find !== undefined) found++
-      if (find !== undefined && find !== 'written') {
-        budget.octets -= find.kind === 'available' ? MESSAGE_OVERHEAD : sizeOf(find)
-        finds.push(find)
-      }
-      if (this.#at < this.#ranges[this.#range + 1]!) {
-        this.#at++
-      } else {
-        this.#range += 2
-        this.#at = this.#ranges[this.#range] ?? 0
-      }
-    }
-    if (pen !== undefined) budget.octets -= pen.length - written
-  }
-
-  #look(moment: Moment): Exclude<BulkFind, { kind: 'written' }> | 'written' | undefined {
-    const address = this.#address
-    address[0] = this.#at >>> 24
-    address[1] = this.#at >>> 16
-    address[2] = this.#at >>> 8
-    address[3] = this.#at
-    const known = this.#store.peek(address)
-    if (known === undefined) {
-      if (this.#query.pen?.writeAvailable(this.#at, this.#since, moment) === true) return 'written'
-      return { kind: 'available', address: this.#at, since: this.#since }
-    }
-    if (this.#window !== undefined && !changedWithin(known, this.#window)) return undefined
-    if (!this.#query.where(known, moment)) return undefined
-    if (this.#query.pen?.write(known, NOBODY, moment) === true) return 'written'
-    return { kind: 'binding', binding: this.#store.get(address)!, companions: [] }
-  }
-}
-
-/** RFC 6926 section 8.2, and the change as we saw it; as the store has it for its scans. */
-function changedWithin(binding: Binding, window: ChangeWindow): boolean {
-  const { start = 0, end = Number.POSITIVE_INFINITY, keaAhead = 0 } = window
-  const inside = (at: number) => at >= start && at <= end
-  return (
-    inside(binding.changedAt) ||
-    inside(binding.clientLastTransaction - keaAhead) ||
-    inside(binding.stateSince - keaAhead)
-  )
 }

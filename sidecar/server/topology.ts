@@ -91,12 +91,6 @@ function isReserved(reserved: Uint8Array, address: Uint8Array): boolean {
   return 2 * size * range < reserved.length && Buffer.compare(at(2 * range), address) <= 0
 }
 
-/** Whether a range holds this address. */
-export function within(ranges: Ranges4, address: number): boolean {
-  const range = firstRangeTo(ranges.length / 2, (index) => ranges[2 * index + 1]! < address)
-  return 2 * range < ranges.length && ranges[2 * range]! <= address
-}
-
 /** Of so many ascending ranges the first that does not end before what is looked for. */
 function firstRangeTo(count: number, endsBefore: (index: number) => boolean): number {
   let low = 0

@@ -9,7 +9,6 @@ import {
   Origin,
 } from '../binding.ts'
 import type { PackedBinding } from '../packed-binding.ts'
-import { Word } from '../record-words.ts'
 import { beginFrame4, CHADDR_OCTETS, endFrame4, Place4 } from '../wire/v4/codec.ts'
 import { MessageType4, Op } from '../wire/v4/messages.ts'
 import { Code4, DATA_SOURCE_REMOTE } from '../wire/v4/options.ts'
@@ -110,7 +109,7 @@ export function writeTold4(
   const has = contentsOf(reply)
   const { data } = record
   const type = state === BindingState.active ? MessageType4.leaseActive : MessageType4.leaseUnassigned
-  const start = beginReply(to, reply, type, record.words[record.wordsAt + Word.address]!)
+  const start = beginReply(to, reply, type, record.address4)
   writeHardware(to, start, record)
   if (has.baseTime) to.option4(Code4.baseTime, baseTime)
   writeTimes(to, has, reply, record, state, baseTime, moment)

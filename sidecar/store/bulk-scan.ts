@@ -10,7 +10,7 @@ import { changedWithin, matcher } from './bulk-match.ts'
 import type { ChangeIndex } from './change-index.ts'
 import { OrdinalSet } from './ordinal-set.ts'
 import { type OrdinalList, OrdinalQueue } from './ordinals.ts'
-import { ChainWay, ChangeWay, DepartureWay, NoWay, OrdinalWay, type Way } from './scan-ways.ts'
+import { Candidates, ChainWay, ChangeWay, DepartureWay, NoWay, OrdinalWay, type Way } from './scan-ways.ts'
 import type { ChainOf, SelectorChains } from './selector-chains.ts'
 import {
   type BulkScan,
@@ -97,6 +97,7 @@ class Scan implements BulkScan {
   /** Told of while pending. */
   #settled: OrdinalSet | undefined
   readonly #view: BindingView
+  readonly #found = new Candidates()
   readonly #close: () => void
   /** All that comes on the way is what the selector looks for. */
   #wayMatches = false
@@ -161,11 +162,14 @@ class Scan implements BulkScan {
     let visited = 0
     let given = 0
     while (this.#onWay && visited < visit && given < limit) {
-      visited += this.#way.go(visit - visited, (ordinal) => {
+      const found = this.#found
+      found.begin(limit - given)
+      visited += this.#way.go(visit - visited, found)
+      for (let i = 0; i < found.length; i++) {
+        const ordinal = found.at(i)
         // A departure shares no ordinal with a binding, and none is ever met twice.
         if (this.#met.add(ordinal) && this.#give(ordinal, changes, this.#wayMatches)) given++
-        return given < limit
-      })
+      }
       if (this.#way.done) this.#leaveWay()
     }
     if (!this.#onWay) {

@@ -6,11 +6,38 @@ import type { ChangeIndex } from './change-index.ts'
 import type { OrdinalList } from './ordinals.ts'
 import type { ChainOf } from './selector-chains.ts'
 
+const MOST_CANDIDATES = 64
+
+/** What a way has come upon in one go: not yet looked at, and no more than may be given. */
+export class Candidates {
+  readonly #ordinals = new Uint32Array(MOST_CANDIDATES)
+  #most = 0
+  length = 0
+
+  /** Begins anew, for `most` at most. */
+  begin(most: number): void {
+    this.#most = Math.min(most, MOST_CANDIDATES)
+    this.length = 0
+  }
+
+  get full(): boolean {
+    return this.length === this.#most
+  }
+
+  at(place: number): number {
+    return this.#ordinals[place]!
+  }
+
+  push(ordinal: number): void {
+    this.#ordinals[this.length++] = ordinal
+  }
+}
+
 /** A way through the store. */
 export interface Way {
   readonly done: boolean
-  /** Offers candidates until `offer` says no, `visit` records were looked at, or the way is done; returns how many were looked at. */
-  go(visit: number, offer: (ordinal: number) => boolean): number
+  /** Adds to `found` until it is full, `visit` records were looked at, or the way is done; returns how many were looked at. */
+  go(visit: number, found: Candidates): number
   /** Called once, when the way is done or the scan closed: nothing is watched any more. */
   leave(): void
 }
@@ -44,14 +71,13 @@ export class OrdinalWay implements Way {
     return this.#at > this.#last
   }
 
-  go(visit: number, offer: (ordinal: number) => boolean): number {
+  go(visit: number, found: Candidates): number {
     const from = this.#at
     const end = Math.min(this.#last, from + visit - 1)
-    while (this.#at <= end) {
-      const ordinal = this.#at++
-      if (this.#table.isBinding(ordinal) && !offer(ordinal)) break
-    }
-    return this.#at - from
+    let at = from
+    for (; at <= end && !found.full; at++) if (this.#table.isBinding(at)) found.push(at)
+    this.#at = at
+    return at - from
   }
 
   /** The same address may have been given under another ordinal. */
@@ -81,14 +107,12 @@ export class DepartureWay implements Way {
     return this.#left === 0
   }
 
-  go(visit: number, offer: (ordinal: number) => boolean): number {
+  go(visit: number, found: Candidates): number {
     this.#left = Math.min(this.#left, this.#list.length)
-    let visited = 0
-    while (this.#left > 0 && visited < visit) {
-      visited++
-      if (!offer(this.#list.at(--this.#left))) break
-    }
-    return visited
+    const end = Math.max(0, this.#left - visit)
+    const from = this.#left
+    while (this.#left > end && !found.full) found.push(this.#list.at(--this.#left))
+    return from - this.#left
   }
 
   leave(): void {}
@@ -121,13 +145,13 @@ export class ChangeWay implements Way {
     return this.passed >= this.#end
   }
 
-  go(visit: number, offer: (ordinal: number) => boolean): number {
-    let visited = 0
+  go(visit: number, found: Candidates): number {
+    const before = found.length
     this.passed = this.#index.walk(this.passed, this.#end, visit, (ordinal) => {
-      visited++
-      return offer(ordinal)
+      found.push(ordinal)
+      return !found.full
     })
-    return Math.max(1, visited)
+    return Math.max(1, found.length - before)
   }
 
   moving(ordinal: number, number: ChangeNumber): void {
@@ -159,9 +183,9 @@ export class ChainWay implements Way {
     return this.#current === this.#parts.length
   }
 
-  go(visit: number, offer: (ordinal: number) => boolean): number {
+  go(visit: number, found: Candidates): number {
     let visited = 0
-    for (let on = true; on && visited < visit && !this.done; ) {
+    while (!found.full && visited < visit && !this.done) {
       const part = this.#parts[this.#current]!
       const ordinal = part.at
       if (ordinal === 0) {
@@ -171,7 +195,7 @@ export class ChainWay implements Way {
       }
       part.step()
       visited++
-      on = offer(ordinal)
+      found.push(ordinal)
     }
     while (!this.done && this.#parts[this.#current]!.at === 0) this.#parts[this.#current++]!.leave()
     return visited

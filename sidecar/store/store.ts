@@ -86,7 +86,7 @@ export interface BulkScanOptions {
    * What else has to hold, asked of each candidate before it is copied. The argument is a view as that of
    * {@link BindingStore.peek}: to be read, not kept.
    */
-  readonly where?: ((data: Binding) => boolean) | undefined
+  readonly where?: ((data: BindingView) => boolean) | undefined
   /**
    * Deals with a binding that was found, where it lies: true = it is not copied and does not come in a slice. For bindings
    * only, not for departures.

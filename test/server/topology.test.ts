@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type LinkSubnet, type Ranges4, topologyOf, within } from '../../sidecar/server/topology.ts'
+import { type LinkSubnet, type Ranges4, topologyOf } from '../../sidecar/server/topology.ts'
 import { parseAddress } from '../../sidecar/wire/address.ts'
 
 const address = (text: string) => parseAddress(text)!
@@ -59,8 +59,6 @@ describe('the configured addresses', () => {
             addressesOf(configured),
             [...expected].sort((a, b) => a - b),
           )
-          for (let n = Math.max(0, base - 2); n <= Math.min(0xffffffff, base + 70); n++)
-            assert.equal(within(configured, n), expected.has(n))
         }),
       )
     })
