@@ -23,17 +23,16 @@ export interface ActiveChoice {
   readonly changes: readonly number[]
   /** Requestors that are told of each. */
   readonly requestors: readonly number[]
+  /** For how long. */
+  readonly seconds: number
 }
 
-export const EVERYTHING: ActiveChoice = { changes: [100, 1_000, 10_000], requestors: [1, 100, 1_000] }
 /** Messages a second that are asked of the daemon at most; what it is to make of a core's time, for 1,000 requestors. */
 const MOST_DELIVERIES = { plain: 1_000_000, TLS: 300_000 }
 /** Goals at 10,000 changes a second, by the number of requestors. */
 const P99_MS: Readonly<Record<number, number>> = { 1: 5, 100: 25 }
-const SECONDS = 5
 /** Changes go round so many bindings, so that each is told before it changes again. */
 const BINDINGS = 65_536
-const FLOOD_SECONDS = 5
 const QUIET_MS = 500
 const FLOOD_RATE = 10_000
 const flooded = {
@@ -88,7 +87,7 @@ async function measure(family: Family, way: Way, choice: ActiveChoice): Promise<
       add('an idle requestor takes', (residentOctets(daemon.pid) - idle) / (company - 1), 'octets')
     for (const rate of choice.changes) {
       if (rate * company > MOST_DELIVERIES[way]) continue
-      const delays = await stopwatch.delays(rate, SECONDS)
+      const delays = await stopwatch.delays(rate, choice.seconds)
       const name = `${rate} changes/s to ${company} requestor${company === 1 ? '' : 's'}: change to socket`
       for (const [what, share] of Object.entries(QUANTILES)) {
         const wanted = what === 'p99' && rate === 10_000 ? P99_MS[company] : undefined
@@ -101,7 +100,7 @@ async function measure(family: Family, way: Way, choice: ActiveChoice): Promise<
       }
     }
     if (company > 1) {
-      const { byCore, byClock, grown } = await flood(daemon.pid, core, audience)
+      const { byCore, byClock, grown } = await flood(daemon.pid, core, audience, choice.seconds)
       add(
         `messages to ${company} requestors, as many as go, by one core`,
         byCore,
@@ -120,14 +119,14 @@ const QUANTILES = { median: 0.5, p99: 0.99, 'p99.9': 0.999 }
 type Place = Pick<AudienceWishes, 'family' | 'host' | 'port' | 'tls'>
 
 /** As many changes as go, for some seconds. */
-async function flood(pid: number, core: HookCore, audience: Audience) {
-  const churned = core.churn({ changes: FLOOD_RATE * (FLOOD_SECONDS + 2), rate: FLOOD_RATE })
+async function flood(pid: number, core: HookCore, audience: Audience, during: number) {
+  const churned = core.churn({ changes: FLOOD_RATE * (during + 2), rate: FLOOD_RATE })
   await sleep(1_000)
   const resident = residentOctets(pid)
   const before = await audience.heard()
   const cpu = threadSeconds(pid)
   const began = performance.now()
-  await sleep(1_000 * FLOOD_SECONDS)
+  await sleep(1_000 * during)
   const messages = (await audience.heard()).messages - before.messages
   const seconds = (performance.now() - began) / 1000
   const byCore = messages / (threadSeconds(pid) - cpu)

@@ -31,11 +31,14 @@ const loopback = { 4: '127.0.0.1', 6: '::1' } as const
 /** What is compared with what; `--only` of this part. */
 export const words = ['beside-kea', 'over-tls'] as const
 
-export async function run(bindings: number, only: readonly string[]): Promise<BenchRow[]> {
+/** @param rounds in which each has its turn */
+export async function run(bindings: number, only: readonly string[], rounds = ROUNDS): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
   for (const family of [4, 6] as const) {
-    if (only.length === 0 || only.includes('beside-kea')) rows.push(...(await besideKea(family, bindings)))
-    if (only.length === 0 || only.includes('over-tls')) rows.push(...(await overTls(family, bindings)))
+    if (only.length === 0 || only.includes('beside-kea'))
+      rows.push(...(await besideKea(family, bindings, rounds)))
+    if (only.length === 0 || only.includes('over-tls'))
+      rows.push(...(await overTls(family, bindings, rounds)))
   }
   return rows
 }
@@ -57,9 +60,9 @@ interface Result {
 }
 
 /** The first round warms up and does not count. */
-async function byTurns(contenders: readonly Contender[], least: number): Promise<Result[]> {
+async function byTurns(contenders: readonly Contender[], least: number, rounds: number): Promise<Result[]> {
   const results = contenders.map((): Result => ({ answers: [], cpu: [] }))
-  for (let round = 0; round <= ROUNDS; round++) {
+  for (let round = 0; round <= rounds; round++) {
     for (const [i, { name, place, query, options, pid }] of contenders.entries()) {
       const before = cpuMs(pid)
       const answer = await read(place, query, options)
@@ -135,7 +138,7 @@ function cpuMs(pid: number | undefined): number {
 }
 
 /** By relay-id (DHCPv4) and by link (DHCPv6): what Kea has an index for. */
-async function besideKea(family: Family, bindings: number): Promise<BenchRow[]> {
+async function besideKea(family: Family, bindings: number, rounds: number): Promise<BenchRow[]> {
   await using service = await Service.start(mainKea(), { families: [family], sidecar: false })
   const { lab } = service
   const kea = service.kea(family)
@@ -173,14 +176,14 @@ async function besideKea(family: Family, bindings: number): Promise<BenchRow[]> 
       options: { within: (command) => lab.inNamespace('server', command) },
     },
   ]
-  const [ours, theirs] = await byTurns(contenders, bindings)
+  const [ours, theirs] = await byTurns(contenders, bindings, rounds)
   // The same octets; the reader tells the families' messages apart by the address that it connects to.
   const ceiling: Contender = {
     name: 'sendfile of the same octets',
     place: { family, host: family === 4 ? '127.0.0.1' : '::ffff:127.0.0.1', port: file.port },
     query,
   }
-  const [again, sent] = await byTurns([contenders[0]!, ceiling], bindings)
+  const [again, sent] = await byTurns([contenders[0]!, ceiling], bindings, rounds)
   const title = `Bulk v${family} ${family === 4 ? 'by relay-id' : 'by link'}`
   return [
     ...rowsOf(title, contenders, [ours!, theirs!], {
@@ -220,7 +223,7 @@ function* leases(family: Family, count: number): Generator<RelayedLease> {
 }
 
 /** Of everything: the same daemon over plain TCP and over TLS. */
-async function overTls(family: Family, bindings: number): Promise<BenchRow[]> {
+async function overTls(family: Family, bindings: number, rounds: number): Promise<BenchRow[]> {
   using authority = new Authority()
   const server = authority.issue()
   const client = authority.issue({ purpose: 'clientAuth' })
@@ -244,12 +247,12 @@ async function overTls(family: Family, bindings: number): Promise<BenchRow[]> {
   await daemon.logged('feed.reconciled')
   const place = { family, host: loopback[family], port }
   const plain: Contender = { name: 'plain', place, query }
-  const [before] = await byTurns([plain], bindings)
+  const [before] = await byTurns([plain], bindings, rounds)
   core.setService(serviceJson(family, { advanced, tls }))
   await daemon.logged('tls.loaded')
   const options = { tls: { ca: authority.certFile, own, start: startFrame(family, 1) } }
   const secured: Contender = { name: 'TLS', place, query, options }
-  const [inside] = await byTurns([secured], bindings)
+  const [inside] = await byTurns([secured], bindings, rounds)
   const notOne = Math.max(...inside!.answers.map(({ recordsNotOne }) => recordsNotOne))
   if (family === 4 && notOne > 0) throw new Error(`${notOne} TLS records hold other than one message`)
   return rowsOf(`Bulk v${family}, everything`, [plain, secured], [before!, inside!], {

@@ -1,6 +1,4 @@
 // What following the feed costs: decoding and applying events, from the hook's core to the store on disk, and walks.
-// As a program: node dist/test/bench/feed.js [leases] [seconds]
-import { pathToFileURL } from 'node:url'
 import type { Family } from '../../sidecar/binding.ts'
 import { type Draft, encodeMessage } from '../../sidecar/feed/contract.ts'
 import { decodeFeedMessage } from '../../sidecar/feed/decode.ts'
@@ -12,8 +10,6 @@ import { Followed } from './followed.ts'
 import { mainThreadSeconds, type Pauses, timed, watchPauses } from './measure.ts'
 import type { BenchRow, Goal } from './row.ts'
 
-const QUICK = 1_000_000
-export const SECONDS = 5
 const BATCH = 256
 const EPOCH = Buffer.alloc(16, 7)
 const SECOND = 1_800_000_000
@@ -24,9 +20,9 @@ const ROUNDS = 5
  * @param leases how many a walk reads
  * @param seconds for how long it is tried whether a rate of changes is kept up with
  */
-export async function run(leases: number = QUICK, seconds: number = SECONDS): Promise<BenchRow[]> {
+export async function run(leases: number, seconds: number): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
-  for (const family of [4, 6] as const) rows.push(...applying(family))
+  for (const family of [4, 6] as const) rows.push(...applying(family, Math.min(leases, 100_000)))
   rows.push(...(await following(leases, seconds)))
   return rows
 }
@@ -38,12 +34,11 @@ class MemoryStore extends Memory implements BindingStore {
   async close(): Promise<void> {}
 }
 
-function applying(family: Family): BenchRow[] {
+function applying(family: Family, known: number): BenchRow[] {
   const rows: BenchRow[] = []
   const add = (name: string, value: number): void => {
     rows.push({ name: `feed v${family}, ${name}`, value: Math.round(value), unit: '1/s' })
   }
-  const known = 100_000
   const rounds: Uint8Array[][] = []
   let octets = 0
   let seq = 1
@@ -204,17 +199,9 @@ async function following(leases: number, seconds: number): Promise<BenchRow[]> {
 const FLOODED = { ringEvents: 1_000_000, ringOctets: 512 << 20 }
 /** Tried one after the other, until one is too much. */
 const RATES = [10_000, 25_000, 50_000, 75_000, 100_000, 125_000, 150_000, 175_000, 200_000, 250_000]
+
 function coreSeconds(run: () => unknown): number {
   const started = mainThreadSeconds()
   run()
   return mainThreadSeconds() - started
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  for (const { name, value, unit } of await run(
-    Number(process.argv[2] ?? QUICK),
-    Number(process.argv[3] ?? SECONDS),
-  )) {
-    console.log(`${name.padEnd(60)} ${value.toLocaleString('en').padStart(14)} ${unit}`)
-  }
 }

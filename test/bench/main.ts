@@ -4,6 +4,7 @@
  */
 
 import { writeFileSync } from 'node:fs'
+import { relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { packagePath } from '../support/package-root.ts'
 import * as active from './active.ts'
@@ -18,6 +19,8 @@ import * as serve from './serve.ts'
 import * as store from './store.ts'
 
 interface Choice {
+  /** Shows that all of it works, in less than a minute; its figures mean nothing. */
+  readonly quick: boolean
   /** Size of the stores and feeds that are measured with. */
   readonly bindings: number
   /** For how long a rate of changes is kept up with. */
@@ -50,7 +53,7 @@ const parts: Readonly<Record<string, Part>> = {
   },
   requestors: {
     what: 'what requestors see of the daemon, over sockets',
-    run: ({ bindings }) => requestors.run(bindings),
+    run: ({ bindings, quick }) => requestors.run(bindings, quick ? 20 : undefined),
   },
   scale: {
     what: 'what grows with the number of bindings, and how',
@@ -62,7 +65,7 @@ const parts: Readonly<Record<string, Part>> = {
   },
   bulk: {
     what: "Bulk Leasequery beside Kea's own, beside sendfile, and over TLS",
-    run: ({ bindings, kea: { only } }) => bulk.run(bindings, only),
+    run: ({ bindings, quick, kea: { only } }) => bulk.run(bindings, only, quick ? 1 : undefined),
   },
   kea: {
     what: 'that Kea does not wait: perfdhcp with the hook and without',
@@ -70,6 +73,22 @@ const parts: Readonly<Record<string, Part>> = {
     apart: true,
     printsItself: true,
   },
+}
+
+/** What is measured unless flags say otherwise. */
+const FULL = {
+  bindings: 1_000_000,
+  seconds: 5,
+  sizes: [300_000, 1_000_000, 3_000_000],
+  changes: [100, 1_000, 10_000],
+  requestors: [1, 100, 1_000],
+}
+const QUICK: typeof FULL = {
+  bindings: 20_000,
+  seconds: 1,
+  sizes: [5_000, 10_000],
+  changes: [100],
+  requestors: [1, 10],
 }
 
 const onlyWords: readonly string[] = [...bulk.words, ...kea.words]
@@ -81,22 +100,22 @@ ${Object.entries(parts)
   .map(([name, { what, apart }]) => `  ${name.padEnd(10)} ${what}${apart ? ' (apart)' : ''}`)
   .join('\n')}
 
-  --bindings N   how many bindings (default 1000000)
-  --seconds N    of part feed: for how long each rate of changes is tried (default ${feed.SECONDS})
-  --size N       of part scale: how many bindings (again for more; default ${scale.SIZES.join(', ')})
-  --changes N    of part active: changes a second (again for more; default ${active.EVERYTHING.changes.join(', ')})
-  --requestors N of part active: how many are told (again for more; default ${active.EVERYTHING.requestors.join(', ')})
+  --bindings N   how many bindings (default ${FULL.bindings})
+  --seconds N    of parts feed and active: for how long each rate of changes is tried (default ${FULL.seconds})
+  --size N       of part scale: how many bindings (again for more; default ${FULL.sizes.join(', ')})
+  --changes N    of part active: changes a second (again for more; default ${FULL.changes.join(', ')})
+  --requestors N of part active: how many are told (again for more; default ${FULL.requestors.join(', ')})
   --only WORD    of parts bulk and kea, what is named (again for more), of: ${onlyWords.join(', ')}
   --kea VERSION  of part kea: 3.0 (default) or 2.6
-  --quick        of part kea: only that it works, in less than a minute
+  --quick        little of everything: only that it works; the figures go to build/bench-quick.json
 `
 
 /** @throws Error saying what is wrong with the command line */
 function parse(): { choice: Choice; names: readonly string[] } | undefined {
   const { values, positionals } = parseArgs({
     options: {
-      bindings: { type: 'string', default: '1000000' },
-      seconds: { type: 'string', default: `${feed.SECONDS}` },
+      bindings: { type: 'string' },
+      seconds: { type: 'string' },
       size: { type: 'string', multiple: true, default: [] },
       changes: { type: 'string', multiple: true, default: [] },
       requestors: { type: 'string', multiple: true, default: [] },
@@ -108,15 +127,16 @@ function parse(): { choice: Choice; names: readonly string[] } | undefined {
     allowPositionals: true,
   })
   if (values.help) return undefined
-  const bindings = Number(values.bindings)
   const { only, kea: version, quick } = values
+  const usual = quick ? QUICK : FULL
+  const bindings = Number(values.bindings ?? usual.bindings)
   const numbers = (name: 'changes' | 'requestors' | 'size', otherwise: readonly number[]) => {
     const given = values[name].map(Number)
     if (given.some((number) => !Number.isSafeInteger(number) || number < 1))
       throw new Error(`--${name} is a number from 1 on`)
     return given.length > 0 ? given : otherwise
   }
-  const seconds = Number(values.seconds)
+  const seconds = Number(values.seconds ?? usual.seconds)
   if (!(seconds >= 1)) throw new Error('--seconds is a number from 1 on')
   const named = [...positionals, ...only.filter((word) => word in parts)]
   const words = only.filter((word) => !(word in parts))
@@ -129,12 +149,14 @@ function parse(): { choice: Choice; names: readonly string[] } | undefined {
     throw new Error('--bindings is a number from 1000 on')
   const names = named.length > 0 ? named : Object.keys(parts).filter((name) => !parts[name]!.apart)
   const choice: Choice = {
+    quick,
     bindings,
     seconds,
-    sizes: numbers('size', scale.SIZES),
+    sizes: numbers('size', usual.sizes),
     active: {
-      changes: numbers('changes', active.EVERYTHING.changes),
-      requestors: numbers('requestors', active.EVERYTHING.requestors),
+      changes: numbers('changes', usual.changes),
+      requestors: numbers('requestors', usual.requestors),
+      seconds,
     },
     kea: { quick, kea: version, only: words },
   }
@@ -169,12 +191,12 @@ async function main(): Promise<number> {
       code = 1
     }
   }
-  const file = packagePath('build', 'bench.json')
+  const file = packagePath('build', choice.quick ? 'bench-quick.json' : 'bench.json')
   writeFileSync(
     file,
     `${JSON.stringify({ node: process.version, ...choice, parts: results }, undefined, 2)}\n`,
   )
-  console.log('\nThe same figures: build/bench.json')
+  console.log(`\nThe same figures: ${relative(process.cwd(), file)}`)
   return code
 }
 

@@ -20,14 +20,17 @@ const CHANGES = 200
 const ROUNDS = 4
 const host = { 4: '127.0.0.1', 6: '::1' } as const
 
-/** @param bindings how many the store holds */
-export async function run(bindings: number): Promise<BenchRow[]> {
+/**
+ * @param bindings how many the store holds
+ * @param changes how many are watched, see {@link CHANGES}
+ */
+export async function run(bindings: number, changes = CHANGES): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
-  for (const family of [4, 6] as const) rows.push(...(await measure(family, bindings)))
+  for (const family of [4, 6] as const) rows.push(...(await measure(family, bindings, changes)))
   return rows
 }
 
-async function measure(family: Family, bindings: number): Promise<BenchRow[]> {
+async function measure(family: Family, bindings: number, changes: number): Promise<BenchRow[]> {
   await using daemon = new Daemon([family])
   using core = startHook(daemon, family, { pageShare: 1 })
   core.generate({ count: bindings, storedRelay: true })
@@ -89,9 +92,9 @@ async function measure(family: Family, bindings: number): Promise<BenchRow[]> {
   const beside: number[] = []
   await using watcher = await Watcher.connect(family, port, core)
   for (let round = 0; round < ROUNDS; round++) {
-    alone.push(...(await watcher.delays(CHANGES)))
+    alone.push(...(await watcher.delays(changes)))
     using _download = keepReading(place, everything)
-    beside.push(...(await watcher.delays(CHANGES)))
+    beside.push(...(await watcher.delays(changes)))
   }
   for (const [name, of] of [
     ['median', median],

@@ -13,8 +13,6 @@ import { generatedSubnets } from './generated.ts'
 import { median, residentOctets, threadSeconds } from './measure.ts'
 import type { BenchRow, Goal } from './row.ts'
 
-export const SIZES: readonly number[] = [300_000, 1_000_000, 3_000_000]
-
 /** Half an hour: ten million leases are walked in far less. */
 const PATIENCE_MS = 1_800_000
 const MOST_CHANGES = 500_000

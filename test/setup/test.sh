@@ -31,7 +31,8 @@ with_fuzzers=$all
 with_nodes=$all
 with_browser=$all
 [ -z "$all" ] || with_more=(databases agent prometheus systemd)
-laboratory_packages+=(tshark dpkg-dev)
+# libssl-dev: the reader of the benchmarks is in C, with OpenSSL.
+laboratory_packages+=(tshark dpkg-dev libssl-dev)
 [ -z "$all" ] || laboratory_packages+=(python3-zmq python3-protobuf protobuf-compiler)
 prepare_laboratory "$allow_missing"
 
