@@ -22,6 +22,7 @@ export function applyBatch(
   const done = progress.seq
   let seq = batch.firstSeq - 1
   let lost: DecodeError | undefined
+  progress.store.expect(addressesOf(batch))
   for (const event of batch.events) {
     seq += 1
     if (seq <= done || event.kind === 'unknown') continue
@@ -37,6 +38,15 @@ export function applyBatch(
   progress.counters.events += seq - done
   progress.moveTo(seq)
   return lost
+}
+
+function addressesOf(batch: EventBatch): Uint8Array[] {
+  const addresses: Uint8Array[] = []
+  for (const event of batch.events) {
+    if (event.kind === 'change') addresses.push(event.lease.address)
+    else if (event.kind === 'annotation') addresses.push(event.address)
+  }
+  return addresses
 }
 
 function applyEvent(

@@ -7,10 +7,9 @@ import {
   type Family,
   NO_OCTETS,
   Origin,
-  sameClient,
-  sameOctets,
   type UnixSeconds,
 } from '../binding.ts'
+import { isOfClient, sameOptions, sameRowOctets } from './compare.ts'
 import {
   type Annotation,
   KeaState,
@@ -65,7 +64,7 @@ export function applyAnnotation(
   previous: BindingData | undefined,
   restamp: boolean,
 ): BindingData | undefined {
-  if (previous === undefined || !sameClient(annotation, previous)) return undefined
+  if (previous === undefined || !isOfClient(previous, annotation)) return undefined
   const { packet, origin } = annotation
   const isRelease =
     previous.state === BindingState.reset &&
@@ -76,7 +75,7 @@ export function applyAnnotation(
     state: isRelease ? BindingState.released : previous.state,
     origin: origin === Origin.unknown ? previous.origin : origin,
     relay: packet?.relay ?? previous.relay,
-    options: optionsOf(packet, previous.options, familyOf(previous)),
+    options: optionsOf(packet, previous, familyOf(previous)),
   }
   return restamp || tells(next, previous) ? next : undefined
 }
@@ -187,7 +186,7 @@ function bindingOf(
   hasNewestRelay = false,
 ): BindingData {
   // Captured data belongs to address and client: what another client's packets carried is none of this one's.
-  const known = previous !== undefined && sameClient(previous, row) ? previous : undefined
+  const known = previous !== undefined && isOfClient(previous, row) ? previous : undefined
   const ofNobody = state === BindingState.abandoned
   return {
     address: row.address,
@@ -205,7 +204,7 @@ function bindingOf(
     stateSince: sinceWhen(state, row, previous, known !== undefined, now),
     hostname: row.hostname,
     relay: ofNobody ? NO_OCTETS : relayOf(row, packet, known, hasNewestRelay),
-    options: ofNobody ? NO_OCTETS : optionsOf(packet, known?.options ?? NO_OCTETS, familyOf(row)),
+    options: ofNobody ? NO_OCTETS : optionsOf(packet, known, familyOf(row)),
   }
 }
 
@@ -252,11 +251,15 @@ function relayOf(
   return known.relay
 }
 
-function optionsOf(packet: PacketData | undefined, known: Uint8Array, family: Family): Uint8Array {
-  if (packet === undefined) return known
+function optionsOf(
+  packet: PacketData | undefined,
+  known: BindingData | undefined,
+  family: Family,
+): Uint8Array {
   // A client that gives its lease back repeats little of what it said when it asked.
-  if (givesBack(packet.messageType, family) && known.length > 0) return known
-  return packet.options
+  if (packet !== undefined && !givesBack(packet.messageType, family)) return packet.options
+  const options = known?.options ?? NO_OCTETS
+  return packet === undefined || options.length > 0 ? options : packet.options
 }
 
 /** DHCPDECLINE, DHCPRELEASE (RFC 2132 section 9.6); DECLINE, RELEASE (RFC 8415 section 7.3). */
@@ -265,7 +268,7 @@ function givesBack(messageType: number, family: Family): boolean {
 }
 
 function sameHolder(previous: BindingData, row: LeaseRow): boolean {
-  return previous.prefixLength === row.prefixLength && sameClient(previous, row)
+  return previous.prefixLength === row.prefixLength && isOfClient(previous, row)
 }
 
 function isPast(row: LeaseRow, now: UnixSeconds): boolean {
@@ -285,13 +288,11 @@ function tells(next: BindingData, previous: BindingData | undefined): boolean {
     next.state === BindingState.expired &&
     hasEnded(previous.state) &&
     next.prefixLength === previous.prefixLength &&
-    sameClient(next, previous)
+    isOfClient(previous, next)
   ) {
     return false
   }
-  return (
-    next.origin !== previous.origin || !sameOctets(next.options, previous.options) || differs(next, previous)
-  )
+  return next.origin !== previous.origin || !sameOptions(previous, next) || differs(next, previous)
 }
 
 /** Whether they differ in what a row can tell. */
@@ -305,9 +306,6 @@ function differs(next: BindingData, previous: BindingData): boolean {
     next.iaid !== previous.iaid ||
     next.prefixLength !== previous.prefixLength ||
     next.hardwareType !== previous.hardwareType ||
-    !sameOctets(next.clientId, previous.clientId) ||
-    !sameOctets(next.hardwareAddress, previous.hardwareAddress) ||
-    !sameOctets(next.hostname, previous.hostname) ||
-    !sameOctets(next.relay, previous.relay)
+    !sameRowOctets(previous, next)
   )
 }

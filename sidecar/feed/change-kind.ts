@@ -1,5 +1,6 @@
 // What became of a binding, in one word: for counting.
-import { type BindingData, BindingState, sameClient } from '../binding.ts'
+import { type BindingData, BindingState } from '../binding.ts'
+import { isOfClient } from './compare.ts'
 
 /** In the order in which a binding lives. */
 export const changeKinds = [
@@ -33,6 +34,6 @@ export function changeKind(next: BindingData, previous: BindingData | undefined)
   const goesOn =
     next.state === BindingState.active &&
     previous?.state === BindingState.active &&
-    sameClient(next, previous)
+    isOfClient(previous, next)
   return goesOn ? 'renewed' : kindOfState[next.state]
 }

@@ -142,8 +142,9 @@ export class FeedFollower {
     const status = this.#follower.status(now)
     this.#report(status, now)
     this.#handOut()
-    if (status.counters.changes !== this.#changes) {
-      this.#changes = status.counters.changes
+    const { changes } = this.#follower
+    if (changes !== this.#changes) {
+      this.#changes = changes
       this.#options.onChange?.()
     }
     const key = `${status.state} ${status.walkPending} ${status.indexTrusted}`

@@ -12,10 +12,9 @@ import type { BindingStore } from '../store/store.ts'
 import { RECLAIM_GRACE_SECONDS } from './apply.ts'
 import { applyBatch } from './apply-batch.ts'
 import type { AskedKind } from './asker.ts'
-import { ConfigPages, FIRST_CONFIG_PAGE } from './config-pages.ts'
+import { FIRST_CONFIG_PAGE, KeaConfig } from './config-pages.ts'
 import type { DecodeError } from './decode-error.ts'
 import {
-  type ConfigPage,
   type EventBatch,
   type FeedError,
   FeedErrorCode,
@@ -67,13 +66,12 @@ export class Follower {
   readonly #keaClock: KeaClock
   readonly #proof: Proof
   readonly #overdue: OverdueLeases
-  readonly #configPages = new ConfigPages()
+  readonly #config: KeaConfig
 
   #refusal = ''
   #hello: Hello | undefined
   /** When the hook of this epoch was met. */
   #metAt = 0
-  #configGeneration: number | undefined
   #resyncGeneration: number | undefined
 
   /** When the feed that is followed was last heard. */
@@ -89,6 +87,7 @@ export class Follower {
     this.#store = options.store
     this.#keaClock = new KeaClock(options.sameHost)
     this.#progress = new Progress(options.store, options.clock, options.settings ?? {})
+    this.#config = new KeaConfig(this.#progress)
     this.#replay = new Replay(this.#progress)
     this.#proof = new Proof(this.#progress, options.opening.wasClean)
     this.#overdue = new OverdueLeases(this.#progress)
@@ -151,7 +150,8 @@ export class Follower {
       const objection = this.#reconciler.page(body, asked.walk, now)
       if (objection !== undefined) this.#failed('page', errorOf(body, objection), now)
     } else if (asked.kind === 'config' && body.kind === 'config') {
-      this.#configPage(body, now)
+      const objection = this.#config.page(body, now)
+      if (objection !== undefined) this.#failed('config', errorOf(body, objection), now)
     } else {
       this.#failed(asked.kind, errorOf(body), now)
     }
@@ -214,9 +214,13 @@ export class Follower {
     return this.#keaClock.now(now, wall)
   }
 
+  /** Bindings changed so far. */
+  get changes(): number {
+    return this.#progress.counters.changes
+  }
+
   status(now: number): FeedStatus {
-    const { applyDelay, counters, epoch, isWalking, newestSeq, ring, seq, troubles, walkNeeded } =
-      this.#progress
+    const { epoch, isWalking, newestSeq, seq, troubles, walkNeeded } = this.#progress
     return {
       state: this.#state(),
       epoch,
@@ -226,9 +230,6 @@ export class Follower {
       walking: isWalking,
       indexTrusted: this.#store.horizon !== undefined && !this.#proof.isMissing,
       silentForMs: Math.max(0, now - this.#heardAt),
-      counters: { ...counters, byKind: { ...counters.byKind } },
-      applyDelay: applyDelay.state(),
-      ring,
       problems: troubles.map((text) => ({ parameter: '', text })),
     }
   }
@@ -236,8 +237,12 @@ export class Follower {
   /** {@link status}, and what else is known. */
   details(now: number): FeedDetails {
     const hello = this.#progress.epoch === '' ? undefined : this.#hello
+    const { applyDelay, counters, ring } = this.#progress
     return {
       ...this.status(now),
+      counters: { ...counters, byKind: { ...counters.byKind } },
+      applyDelay: applyDelay.state(),
+      ring,
       kea: hello === undefined ? null : keaDetails(hello, secondsOf(now - this.#metAt)),
       ...this.#reconciler.progress(now),
     }
@@ -281,7 +286,7 @@ export class Follower {
       progress.asker.cancelAll()
       progress.asker.epoch = epoch
       this.#replay.clear()
-      this.#configGeneration = undefined
+      this.#config.forget()
       this.#resyncGeneration = undefined
       progress.note({ kind: 'connected', kea: hello.keaVersion, epoch })
     }
@@ -318,10 +323,7 @@ export class Follower {
   }
 
   #generations(of: Hello | Heartbeat, now: number): void {
-    const { asker } = this.#progress
-    if (of.configGeneration !== this.#configGeneration && !asker.isAsking('config')) {
-      asker.ask(FIRST_CONFIG_PAGE, now)
-    }
+    this.#config.heard(of.configGeneration, now)
     const resync = this.#resyncGeneration
     this.#resyncGeneration = of.resyncGeneration
     if (resync !== undefined && resync !== of.resyncGeneration) {
@@ -329,21 +331,6 @@ export class Follower {
       this.requestWalk('the operator asked for it', now)
     }
     if (of.serviceGeneration !== this.#hello?.serviceGeneration) this.#askHello(now)
-  }
-
-  #configPage(page: ConfigPage, now: number): void {
-    const taken = this.#configPages.take(page)
-    if (typeof taken === 'string') {
-      this.#failed('config', errorOf(page, taken), now)
-      return
-    }
-    this.#progress.succeeded('config')
-    if (taken.kind === 'config') {
-      this.#progress.asker.ask(taken, now)
-    } else {
-      this.#configGeneration = taken.generation
-      this.#progress.output({ kind: 'config', config: taken })
-    }
   }
 
   // ---------------------------------------------------------------------------------------- events

@@ -46,11 +46,6 @@ export interface FeedStatus {
   readonly indexTrusted: boolean
   /** Milliseconds since the feed that is followed was last heard, or since the start: what is served may be as old. */
   readonly silentForMs: number
-  readonly counters: FeedCounters
-  /** Seconds from the moment that Kea's library published a change to its being applied here; replayed ones left out. */
-  readonly applyDelay: HistogramState
-  /** Of the hook, as its newest heartbeat has it. */
-  readonly ring: RingStatus
   /** What the operator should know now; empty = all well. */
   readonly problems: readonly FeedProblem[]
 }
@@ -62,6 +57,11 @@ export interface RingStatus extends RingReport {
 
 /** {@link FeedStatus} with all that is known beside: for whoever watches, once a second or so. */
 export interface FeedDetails extends FeedStatus {
+  readonly counters: FeedCounters
+  /** Seconds from the moment that Kea's library published a change to its being applied here; replayed ones left out. */
+  readonly applyDelay: HistogramState
+  /** Of the hook, as its newest heartbeat has it. */
+  readonly ring: RingStatus
   /** What Kea said of itself last; null = nothing yet. */
   readonly kea: {
     readonly version: string

@@ -181,6 +181,7 @@ export class Reconciler {
     const at = this.#progress.clock()
     const keaNow = Math.floor(page.clock / 1000)
     this.#progress.judge(keaNow)
+    store.expect(page.leases.map(({ address }) => address))
     for (const row of page.leases) {
       if (walk.isNewerThan(row.address, page.stamp)) continue // Marked when that event came.
       const previous = store.peek(row.address)

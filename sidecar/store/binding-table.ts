@@ -31,7 +31,8 @@ export class BindingTable {
   readonly octets: RecordOctets
   readonly ordinals = new Ordinals()
   readonly #hash: KeyedHash
-  readonly #byAddress: LinearHash
+  /** Bindings by their address. */
+  readonly byAddress: LinearHash
   /** For each chunk of rows a time not later than the earliest expiry of an active binding in it. */
   readonly #earliestExpiry: number[] = []
   readonly #key: Uint8Array
@@ -45,7 +46,7 @@ export class BindingTable {
     this.octets = new RecordOctets(this.rows, this.slabs)
     this.#key = new Uint8Array(this.addressLength)
     this.#hash = hash
-    this.#byAddress = new LinearHash(this.rows, Word.hash, Word.link)
+    this.byAddress = new LinearHash(this.rows, Word.hash, Word.link)
   }
 
   // ---- addresses
@@ -59,7 +60,7 @@ export class BindingTable {
     }
     const hash = this.#hash.of(address)
     const rows = this.rows
-    for (let row = this.#byAddress.first(hash); row !== 0; row = this.#byAddress.next(row)) {
+    for (let row = this.byAddress.first(hash); row !== 0; row = this.byAddress.next(row)) {
       if (rows.get(row, Word.hash) === hash && this.hasAddress(row, address)) return row
     }
     return 0
@@ -72,28 +73,33 @@ export class BindingTable {
     return true
   }
 
+  /** Of an address, for {@link byAddress}. */
+  hashOf(address: Uint8Array): number {
+    return this.#hash.of(address)
+  }
+
   enter(ordinal: number, address: Uint8Array): void {
-    this.#byAddress.insert(this.#hash.of(address), ordinal)
+    this.byAddress.insert(this.#hash.of(address), ordinal)
   }
 
   /** As {@link enter}, by the address that the record has. */
   enterStored(ordinal: number): void {
     this.#readAddress(ordinal, this.#key)
-    this.#byAddress.insert(this.#hash.of(this.#key), ordinal)
+    this.byAddress.insert(this.#hash.of(this.#key), ordinal)
   }
 
   leave(ordinal: number): void {
-    this.#byAddress.remove(ordinal)
+    this.byAddress.remove(ordinal)
   }
 
   /** Makes room for so many bindings at once, while there is none yet. */
   reserve(bindings: number): void {
-    this.#byAddress.reserve(bindings)
+    this.byAddress.reserve(bindings)
   }
 
   /** How many addresses have a binding. */
   get size(): number {
-    return this.#byAddress.size
+    return this.byAddress.size
   }
 
   // ---- records

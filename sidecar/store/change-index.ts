@@ -91,6 +91,12 @@ export class ChangeIndex {
     if (at < this.#segments.length - 1) this.#settle(at)
   }
 
+  /** Reads the entry, if there is one, see ReadAhead. */
+  touch(number: ChangeNumber): number {
+    const segment = this.#segments[this.#below(number)]
+    return segment?.ordinals[segment.slotFrom(number)] ?? 0
+  }
+
   /** Gives the entry to another record. */
   replace(number: ChangeNumber, ordinal: number): void {
     const segment = this.#segmentOf(this.#below(number), number)

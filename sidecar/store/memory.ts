@@ -6,17 +6,18 @@ import {
   type ChangeNumber,
   type Family,
   type LogicalSeconds,
-  sameOctets,
   type UnixSeconds,
 } from '../binding.ts'
 import { Flag, Word } from '../record-words.ts'
 import { BindingTable, checkRecord } from './binding-table.ts'
 import { BulkScans } from './bulk-scan.ts'
 import { ChangeIndex } from './change-index.ts'
-import { sameSelectors, selectorKey } from './indexes.ts'
+import { Departures } from './departures.ts'
+import { sameSelectors } from './indexes.ts'
 import { KeyedHash } from './keyed-hash.ts'
-import { LinearHash } from './linear-hash.ts'
-import { OrdinalList } from './ordinals.ts'
+import { Marks, OverdueSearch } from './marks.ts'
+import type { OrdinalList } from './ordinals.ts'
+import { ReadAhead } from './read-ahead.ts'
 import {
   DEFAULT_RETENTION,
   horizonAfter,
@@ -33,9 +34,6 @@ import { BindingView } from './view.ts'
 const DEFAULT_VISIT = 16_384
 const PRUNE_VISIT = 32_768
 const PRUNE_REMOVALS = 4096
-const SCAN_VISIT = 65_536
-const OVERDUE_VISIT = 131_072
-const OVERDUE_FOUND = 4096
 
 /** Chains that are made while loading: in DHCPv6 who follows changes is shown what else the client holds. */
 const ALONG = { 4: 0, 6: CLIENT_CHAIN } as const
@@ -54,12 +52,9 @@ export class Memory {
   readonly index = new ChangeIndex()
   #retention: Retention
   readonly #onPrunedByCount: () => void
-  readonly #hash: KeyedHash
   readonly chains: SelectorChains
   readonly #scans: BulkScans
-  /** Departures by address and selecting values. */
-  readonly #departures: LinearHash
-  readonly departureList = new OrdinalList()
+  readonly #departures: Departures
   readonly #counts = new Map<BindingState, number>()
   /** Ends that pruning dropped since the start, by why they had to go. */
   readonly forgotten: Record<PruneReason, number> = { age: 0, count: 0 }
@@ -74,23 +69,27 @@ export class Memory {
   /** Bindings from here up to {@link #unchainedEnd} may be in no chain but one of {@link ALONG}. */
   #unchained = 1
   #unchainedEnd = 0
-  #round = 1
-  #overdueFrom = 1
+  readonly #marks: Marks
+  readonly #overdue: OverdueSearch
   #peeked: BindingView | undefined
   #walked: BindingView | undefined
   readonly #besides: BindingView[] = []
+  readonly #ahead: ReadAhead
 
   constructor(family: Family, options: MemoryOptions = {}) {
     this.family = family
-    this.#hash = options.hash ?? new KeyedHash()
+    const hash = options.hash ?? new KeyedHash()
     const { seconds, maxEnded } = { ...DEFAULT_RETENTION, ...options.retention }
     this.#retention = { seconds, maxEnded }
     this.#onPrunedByCount = options.onPrunedByCount ?? (() => {})
-    this.table = new BindingTable(family, this.#hash)
+    this.table = new BindingTable(family, hash)
     this.unwritten = new Unwritten(this.table)
-    this.#departures = new LinearHash(this.table.rows, Word.hash, Word.link)
-    this.chains = new SelectorChains(this.table, this.#hash)
+    this.#departures = new Departures(this.table, hash)
+    this.chains = new SelectorChains(this.table, hash)
     this.#scans = new BulkScans(this)
+    this.#ahead = new ReadAhead(this.table, this.index)
+    this.#marks = new Marks(this.table)
+    this.#overdue = new OverdueSearch(this.table)
     for (const state of Object.values(BindingState)) this.#counts.set(state, 0)
   }
 
@@ -104,6 +103,10 @@ export class Memory {
   peek(address: Uint8Array): BindingView | undefined {
     this.#peeked ??= this.view()
     return this.seek(this.#peeked, address) ? this.#peeked : undefined
+  }
+
+  expect(addresses: readonly Uint8Array[]): void {
+    if (this.table.size > 0) this.#ahead.bindings(addresses)
   }
 
   /** A view to be set on records by {@link BindingView.ordinal} or {@link seek}. */
@@ -127,7 +130,7 @@ export class Memory {
     let relink = ALL_CHAINS
     let keepsOctets = false
     if (ordinal === 0) {
-      if (this.#departures.size > 0) this.#dropDeparture(data)
+      this.#dropDeparture(data)
       ordinal = this.#allocate(data.address, 0)
       table.enter(ordinal, data.address)
       this.#count(data.state, 1)
@@ -199,6 +202,10 @@ export class Memory {
 
   get departures(): number {
     return this.#departures.size
+  }
+
+  get departureList(): OrdinalList {
+    return this.#departures.list
   }
 
   /** See BulkStore.openBulkScan(). */
@@ -364,48 +371,21 @@ export class Memory {
   // ---- walks
 
   clearMarks(): void {
-    this.#round++
+    this.#marks.clear()
   }
 
   mark(address: Uint8Array): void {
-    const ordinal = this.table.find(address)
-    if (ordinal !== 0) this.table.rows.set(ordinal, Word.mark, this.#round)
+    this.#marks.mark(address)
   }
 
   unmarked(from: number, limit: number): { readonly bindings: readonly Binding[]; readonly next: number } {
-    const { table } = this
-    const bindings: Binding[] = []
-    const last = table.ordinals.last
-    let at = Math.max(1, from)
-    const end = Math.min(last, at + SCAN_VISIT - 1)
-    for (; at <= end && bindings.length < limit; at++) {
-      if (
-        table.isBinding(at) &&
-        table.rows.get(at, Word.mark) !== this.#round &&
-        (table.state(at) === BindingState.active || table.state(at) === BindingState.abandoned)
-      ) {
-        bindings.push(table.read(at))
-      }
-    }
-    return { bindings, next: at > last ? 0 : at }
+    return this.#marks.unmarked(from, limit)
   }
 
   // ---- time
 
   overdue(before: UnixSeconds): Binding[] {
-    const { table } = this
-    const found: number[] = []
-    const last = table.ordinals.last
-    const all = Math.min(OVERDUE_VISIT, last + 1)
-    let passed = 0
-    for (let visited = 0; visited < all && passed <= last && found.length < OVERDUE_FOUND; ) {
-      if (this.#overdueFrom > last) this.#overdueFrom = 1
-      const step = table.overdueFrom(this.#overdueFrom, before, found, OVERDUE_FOUND)
-      passed += step.next - this.#overdueFrom
-      visited += step.visited
-      this.#overdueFrom = step.next
-    }
-    return found.map((ordinal) => table.read(ordinal))
+    return this.#overdue.next(before)
   }
 
   /** All bindings are in all chains. Until then scans look through all bindings instead, which takes longer. */
@@ -443,7 +423,7 @@ export class Memory {
         this.unwritten.removed(ordinal)
         return false
       }
-      this.#enterDeparture(ordinal, departure)
+      this.#departures.enter(ordinal)
       return true
     }
     table.enterStored(ordinal)
@@ -495,41 +475,18 @@ export class Memory {
       table.setChange(departure, index.newest + 1, at)
       index.append(index.newest + 1, departure)
     } else index.replace(number, departure)
-    this.#enterDeparture(departure, table.read(departure))
+    this.#departures.enter(departure)
     this.unwritten.changed(departure)
-  }
-
-  #enterDeparture(ordinal: number, data: BindingData): void {
-    this.#departures.insert(this.#hash.of(this.#departureKey(data)), ordinal)
-    this.table.rows.set(ordinal, Word.mark, this.departureList.push(ordinal))
-  }
-
-  #departureKey(data: BindingData): Uint8Array {
-    const selectors = selectorKey(this.family, data)
-    const key = new Uint8Array(data.address.length + selectors.length)
-    key.set(data.address)
-    key.set(selectors, data.address.length)
-    return key
   }
 
   /** The binding is about to have these selecting values: it tells of itself again. */
   #dropDeparture(data: BindingData): void {
-    const key = this.#departureKey(data)
-    const hash = this.#hash.of(key)
-    for (let at = this.#departures.first(hash); at !== 0; at = this.#departures.next(at)) {
-      if (this.#departures.hashOf(at) !== hash || !this.table.hasAddress(at, data.address)) continue
-      if (!sameOctets(this.#departureKey(this.table.read(at)), key)) continue
-      this.#removeDeparture(at)
-      return
-    }
+    const departure = this.#departures.find(data)
+    if (departure !== 0) this.#removeDeparture(departure)
   }
 
   #removeDeparture(ordinal: number): void {
-    this.#departures.remove(ordinal)
-    const { rows } = this.table
-    const place = rows.get(ordinal, Word.mark)
-    const moved = this.departureList.remove(place)
-    if (moved !== 0) rows.set(moved, Word.mark, place)
+    this.#departures.leave(ordinal)
     this.#remove(ordinal)
   }
 

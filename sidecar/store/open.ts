@@ -247,6 +247,10 @@ export class Store implements BulkStore {
     return this.#memory.peek(address)
   }
 
+  expect(addresses: readonly Uint8Array[]): void {
+    this.#memory.expect(addresses)
+  }
+
   besides(binding: BindingView, most: number): readonly BindingView[] | undefined {
     return this.#memory.besides(binding, most)
   }

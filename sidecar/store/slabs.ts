@@ -109,6 +109,11 @@ export class Slabs {
     return ((reference - 1) & SLOT_MASK) * this.#pages[(reference - 1) >>> SLOT_BITS]!.slotSize
   }
 
+  /** Octets of the slot that holds the piece. */
+  size(reference: number): number {
+    return this.#pages[(reference - 1) >>> SLOT_BITS]!.slotSize
+  }
+
   /** Whether a piece of `length` octets would take a slot of the same size as this one. */
   fits(reference: number, length: number): boolean {
     return this.#pages[(reference - 1) >>> SLOT_BITS]!.sizeClass === classOf(length)

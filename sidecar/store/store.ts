@@ -141,6 +141,8 @@ export interface BindingStore {
    * the next peek or change; its fields may go into the {@link put} of the same address.
    */
   peek(address: Uint8Array): Binding | undefined
+  /** These are about to be looked up or put: together they are found sooner than one after the other. */
+  expect(addresses: readonly Uint8Array[]): void
   /**
    * Stores `data` as a change now: the binding's entry moves to the end of the change index. Where the holder, the length
    * or another selecting attribute (relay-id, remote-id, subnet) changes, the old value gets a departure.

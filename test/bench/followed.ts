@@ -59,9 +59,9 @@ export class Followed implements AsyncDisposable {
   }
 
   async walk(): Promise<void> {
-    const before = this.#follower.status().counters.walks
+    const before = this.#follower.details().counters.walks
     this.#follower.requestWalk('bench')
-    await waitFor('the walk', () => this.#follower.status().counters.walks > before, PATIENCE_MS)
+    await waitFor('the walk', () => this.#follower.details().counters.walks > before, PATIENCE_MS)
   }
 
   /** Makes changes, at so many a second or as fast as it goes, and waits until the last one is stored. */
@@ -71,10 +71,10 @@ export class Followed implements AsyncDisposable {
   }
 
   async keepsUp(rate: number, seconds: number): Promise<boolean> {
-    const before = this.#follower.status().counters.replayed
+    const before = this.#follower.details().counters.replayed
     const { clock } = await timed(() => this.change(rate * seconds, rate))
     await this.#store.flush()
-    const { replayed } = this.#follower.status().counters
+    const { replayed } = this.#follower.details().counters
     return replayed === before && clock <= seconds + BEHIND_SECONDS
   }
 

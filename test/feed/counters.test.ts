@@ -12,7 +12,7 @@ const inStep = (): Driver => {
   driver.settle()
   return driver
 }
-const counted = (driver: Driver) => driver.follower.status(driver.now)
+const counted = (driver: Driver) => driver.follower.details(driver.now)
 
 /** The kinds that were counted at all. */
 function kinds(driver: Driver): Record<string, number> {

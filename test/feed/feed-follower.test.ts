@@ -160,7 +160,7 @@ describe("the hook's core and the follower", () => {
       [10],
     )
     assert.deepEqual(followed.noted('gap'), [])
-    assert.equal(followed.follower.status().counters.walks, 0)
+    assert.equal(followed.follower.details().counters.walks, 0)
   })
 
   it('end nothing while pages fail, and go on by themselves', async () => {
@@ -221,7 +221,7 @@ describe("the hook's core and the follower", () => {
     followed.core.requestResync()
     await waitFor('the resync', () => followed.resyncs === 1)
     await followed.inStep()
-    assert.equal(followed.follower.status().counters.walks, 2)
+    assert.equal(followed.follower.details().counters.walks, 2)
   })
 
   it('exchange a configuration of many pages', async () => {

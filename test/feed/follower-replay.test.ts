@@ -89,7 +89,7 @@ describe('replay', () => {
     }
     driver.settle()
     assert.equal(driver.store.counts.get(BindingState.active), 19)
-    assert.ok(driver.follower.status(driver.now).counters.dropped > 0)
+    assert.ok(driver.follower.details(driver.now).counters.dropped > 0)
     assert.equal(driver.noted('gap').length, 1)
   })
 
@@ -332,9 +332,9 @@ describe('time', () => {
       assert.equal(driver.store.get(ipv4(2))?.state, BindingState.active)
       // Once: what the walk has judged is by the clock as it is now.
       driver.stopAndStart()
-      const { walks } = driver.follower.status(driver.now).counters
+      const { walks } = driver.follower.details(driver.now).counters
       driver.settle()
-      assert.equal(driver.follower.status(driver.now).counters.walks, walks)
+      assert.equal(driver.follower.details(driver.now).counters.walks, walks)
     }
   })
 

@@ -293,7 +293,7 @@ describe('a walk', () => {
     driver.settle()
     assert.equal(driver.store.counts.get(BindingState.active), 52)
     assert.equal(driver.follower.status(driver.now).state, 'following')
-    assert.equal(driver.follower.status(driver.now).counters.gaps > 1, true)
+    assert.equal(driver.follower.details(driver.now).counters.gaps > 1, true)
   })
 
   it('that would end too many bindings waits for a second one to agree', () => {
@@ -362,7 +362,7 @@ describe('a walk', () => {
       driver.settle()
     }
     assert.equal(stateOf(driver, 2), BindingState.active)
-    assert.equal(driver.follower.status(driver.now).counters.walks, 2)
+    assert.equal(driver.follower.details(driver.now).counters.walks, 2)
     driver.hook.writeSilently(leaseRow(ipv4(3), 3))
     driver.hook.resyncGeneration += 1
     driver.heartbeat()

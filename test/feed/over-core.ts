@@ -98,9 +98,9 @@ export class FollowedCore {
 
   /** A walk that begins now has ended. */
   async walked(): Promise<void> {
-    const { walks } = this.follower.status().counters
+    const { walks } = this.follower.details().counters
     this.follower.requestWalk('test')
-    await waitFor('the walk to end', () => this.follower.status().counters.walks > walks)
+    await waitFor('the walk to end', () => this.follower.details().counters.walks > walks)
   }
 
   noted<K extends FeedNote['kind']>(kind: K): Extract<FeedNote, { kind: K }>[] {

@@ -55,6 +55,8 @@ export class PlainStore implements BindingStore {
     return this.get(address)
   }
 
+  expect(): void {}
+
   put(data: BindingData, at: LogicalSeconds): number {
     const previous = this.get(data.address)
     if (

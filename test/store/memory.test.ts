@@ -43,6 +43,14 @@ const step = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('mark' as const), address: fc.nat(ADDRESSES - 1) }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'clear-marks' as const }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('expect' as const),
+      // More than are looked at in one go.
+      addresses: fc.array(fc.nat(2 * ADDRESSES), { maxLength: 300, size: 'max' }),
+    }),
+  },
   { weight: 1, arbitrary: fc.constant({ kind: 'reopen' as const }) },
 )
 
@@ -175,6 +183,8 @@ for (const family of [4, 6] as const) {
           } else if (it.kind === 'clear-marks') {
             store.clearMarks()
             marked = new Set()
+          } else if (it.kind === 'expect') {
+            store.expect(it.addresses.map((address) => addressOf(family, address)))
           } else if (it.kind === 'reopen') {
             await store.close()
             level = new FakeLevel(level.content)
