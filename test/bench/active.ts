@@ -2,11 +2,9 @@
 // changes, in the company of other requestors; what a requestor costs; how many messages go out at most.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Family } from '../../sidecar/binding.ts'
 import { encodeActiveQuery } from '../../sidecar/requestor/client.ts'
-import { openSocket } from '../../sidecar/requestor/open-socket.ts'
 import { Authority } from '../support/certificates.ts'
 import { byClient, Daemon, lease, startHook } from '../support/daemon.ts'
 import type { HookCore } from '../support/hook-core.ts'
@@ -14,8 +12,8 @@ import { compiled } from '../support/package-root.ts'
 import { serviceJson } from '../support/requestor-service.ts'
 import { waitFor } from '../support/wait.ts'
 import type { AudienceWishes, Heard } from './audience.ts'
-import { FrameCounter } from './frame-counter.ts'
-import { quantile, residentOctets, threadSeconds } from './measure.ts'
+import type { EarWishes, HeardAt } from './ear.ts'
+import { monotonicMs, quantile, residentOctets, threadSeconds } from './measure.ts'
 import type { BenchRow, Goal } from './row.ts'
 
 export interface ActiveChoice {
@@ -82,7 +80,7 @@ async function measure(family: Family, way: Way, choice: ActiveChoice): Promise<
   await using stopwatch = await Stopwatch.connect(place, core)
   for (const company of choice.requestors) {
     const idle = residentOctets(daemon.pid)
-    await using audience = await Audience.gather(place, company - 1)
+    await using audience = company > 1 ? await gather(place, company - 1) : undefined
     if (company >= 1_000)
       add('an idle requestor takes', (residentOctets(daemon.pid) - idle) / (company - 1), 'octets')
     for (const rate of choice.changes) {
@@ -99,7 +97,7 @@ async function measure(family: Family, way: Way, choice: ActiveChoice): Promise<
         )
       }
     }
-    if (company > 1) {
+    if (audience !== undefined) {
       const { byCore, byClock, grown } = await flood(daemon.pid, core, audience, choice.seconds)
       add(
         `messages to ${company} requestors, as many as go, by one core`,
@@ -119,7 +117,7 @@ const QUANTILES = { median: 0.5, p99: 0.99, 'p99.9': 0.999 }
 type Place = Pick<AudienceWishes, 'family' | 'host' | 'port' | 'tls'>
 
 /** As many changes as go, for some seconds. */
-async function flood(pid: number, core: HookCore, audience: Audience, during: number) {
+async function flood(pid: number, core: HookCore, audience: Listener<Heard>, during: number) {
   const churned = core.churn({ changes: FLOOD_RATE * (during + 2), rate: FLOOD_RATE })
   await sleep(1_000)
   const resident = residentOctets(pid)
@@ -135,73 +133,68 @@ async function flood(pid: number, core: HookCore, audience: Audience, during: nu
   return { byCore, byClock: messages / seconds, grown }
 }
 
-/** Requestors in another process. */
-class Audience implements AsyncDisposable {
-  readonly #child: ChildProcess | undefined
+/** Requestors in another process, which tells what they heard when it is asked. */
+class Listener<Heard> implements AsyncDisposable {
+  readonly #child: ChildProcess
 
-  private constructor(child: ChildProcess | undefined) {
+  private constructor(child: ChildProcess) {
     this.#child = child
   }
 
-  static async gather(place: Place, count: number): Promise<Audience> {
-    if (count === 0) return new Audience(undefined)
-    const query = Buffer.from(encodeActiveQuery({ family: place.family, xid: 7 })).toString('hex')
-    const wishes: AudienceWishes = { ...place, count, query }
-    const child = fork(compiled('test/bench/audience.ts'), [JSON.stringify(wishes)])
-    const ended = once(child, 'exit').then(() => Promise.reject(new Error('the audience has left')))
+  /** Returns when all of its requestors are answered. */
+  static async start<Heard>(program: string, wishes: object): Promise<Listener<Heard>> {
+    const child = fork(compiled(program), [JSON.stringify(wishes)])
+    const ended = once(child, 'exit').then(() => Promise.reject(new Error(`${program} has ended`)))
     await Promise.race([once(child, 'message'), ended])
     ended.catch(() => {})
-    return new Audience(child)
+    return new Listener(child)
   }
 
   async heard(): Promise<Heard> {
-    this.#child!.send('')
-    return (await once(this.#child!, 'message'))[0] as Heard
+    this.#child.send('')
+    return (await once(this.#child, 'message'))[0] as Heard
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child === undefined) return
     this.#child.disconnect()
     if (this.#child.exitCode === null) await once(this.#child, 'exit')
   }
 }
 
+function gather(place: Place, count: number): Promise<Listener<Heard>> {
+  const query = Buffer.from(encodeActiveQuery({ family: place.family, xid: 7 })).toString('hex')
+  const wishes: AudienceWishes = { ...place, count, query }
+  return Listener.start('test/bench/audience.ts', wishes)
+}
+
 /**
- * A requestor that takes the time from the tap to its socket. Changes come out in the order in which they were made, one
- * message for each, since each is of another binding.
+ * Takes the time from the tap to the socket of a requestor, which is a process of its own. Changes come out in the order in
+ * which they were made, one message for each, since each is of another binding.
  */
 class Stopwatch implements AsyncDisposable {
-  readonly #socket: Socket
+  readonly #ear: Listener<HeardAt>
   readonly #core: HookCore
   readonly #family: Family
   #made: number[] = []
-  #delays: number[] = []
   #count = 0
-  #heardAt = performance.now()
 
-  private constructor(socket: Socket, core: HookCore, family: Family) {
-    this.#socket = socket
+  private constructor(ear: Listener<HeardAt>, core: HookCore, family: Family) {
+    this.#ear = ear
     this.#core = core
     this.#family = family
   }
 
   static async connect(place: Place, core: HookCore): Promise<Stopwatch> {
-    const socket = await openSocket(place, 'without an answer')
-    const stopwatch = new Stopwatch(socket, core, place.family)
-    await new Promise<void>((resolve) => {
-      socket.once('data', () => resolve())
-      socket.write(encodeActiveQuery({ family: place.family, xid: 1 }))
-    })
-    const frames = new FrameCounter()
-    socket.on('data', (data) => stopwatch.#heard(frames.ended(data)))
-    return stopwatch
+    const { family } = place
+    const query = Buffer.from(encodeActiveQuery({ family, xid: 1 })).toString('hex')
+    const wishes: EarWishes = { ...place, query }
+    return new Stopwatch(await Listener.start('test/bench/ear.ts', wishes), core, family)
   }
 
   /** Milliseconds of each change, of so many a second. */
   async delays(rate: number, seconds: number): Promise<number[]> {
     await this.#quiet()
     this.#made = []
-    this.#delays = []
     const changes = rate * seconds
     const began = performance.now()
     while (this.#made.length < changes) {
@@ -209,23 +202,19 @@ class Stopwatch implements AsyncDisposable {
       while (this.#made.length < due) this.#change()
       await sleep(1)
     }
-    await waitFor('each change to be told', () => this.#delays.length >= changes, 60_000)
-    return this.#delays
+    const delays: number[] = []
+    await waitFor('each change to be told', async () => {
+      for (const [at, messages] of await this.#ear.heard())
+        for (let i = 0; i < messages; i++) delays.push(at - this.#made[delays.length]!)
+      return delays.length >= changes
+    })
+    return delays
   }
 
   /** What was changed before has been told. */
   async #quiet(): Promise<void> {
-    const nothingSince = () => performance.now() - this.#heardAt
-    while (nothingSince() < QUIET_MS) await sleep(QUIET_MS - nothingSince())
-  }
-
-  #heard(messages: number): void {
-    const now = performance.now()
-    this.#heardAt = now
-    for (let i = 0; i < messages; i++) {
-      const made = this.#made[this.#delays.length]
-      if (made !== undefined) this.#delays.push(now - made)
-    }
+    do await sleep(QUIET_MS)
+    while ((await this.#ear.heard()).length > 0)
   }
 
   #change(): void {
@@ -235,11 +224,11 @@ class Stopwatch implements AsyncDisposable {
       this.#family === 4 ? `10.0.${client >>> 8}.${client & 255}` : `2001:db8::${client.toString(16)}`
     // Never what the store has already: that would be no change.
     const validLifetime = 7200 + (Math.floor(n / BINDINGS) % 2)
-    this.#made.push(performance.now())
+    this.#made.push(monotonicMs())
     this.#core.put(lease(address, client, { validLifetime }), byClient)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#socket.destroy()
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#ear[Symbol.asyncDispose]()
   }
 }
