@@ -73,4 +73,5 @@ for completion in "$tree"/written/*.bash; do mv "$completion" "$tree/completions
 cat "$tree/written/npm-copyright" >>"$tree/debian/copyright"
 rm -r "$tree/written"
 cp sidecar/{README,operators-guide}.md "$tree/doc/"
+sed -i '/^!\[/d' "$tree/doc/README.md" # its picture stays behind
 cp sidecar/requestor/README.md "$tree/doc/requestor/"
