@@ -166,11 +166,10 @@ function beginReply(
 function writeHardware(to: Writer, start: number, record: PackedBinding): void {
   const { data, hardwareAddressAt, clientIdAt } = record
   const length = clientIdAt - hardwareAddressAt
-  to.patch8(start + Place4.htype, record.hardwareType)
   // Longer ones do not fit; hlen 0 then, as RFC 4390 section 2.1 has it for such hardware.
-  if (length > CHADDR_OCTETS) return
-  to.patch8(start + Place4.hlen, length)
-  to.patchCopy(start + Place4.chaddr, data, hardwareAddressAt, clientIdAt)
+  const hlen = length > CHADDR_OCTETS ? 0 : length
+  to.patch16(start + Place4.htype, (record.hardwareType << 8) | hlen)
+  if (hlen > 0) to.patchCopy(start + Place4.chaddr, data, hardwareAddressAt, clientIdAt)
 }
 
 /** What the lease's own times lead to. */

@@ -42,8 +42,11 @@ const neverCaptured: ReadonlySet<number> = new Set([
 /** Kea's DUID of nobody, for a binding without a client: each CLIENT_DATA has a CLIENTID (RFC 5007 section 4.4.2). */
 const NO_CLIENT = new Uint8Array(3)
 
-/** An OPTION_IAPREFIX with its header, the larger of the two. */
-const MEMBER_OCTETS = 4 + 25
+/** What is in an OPTION_IAADDR and an OPTION_IAPREFIX without options of their own. */
+const IA_ADDRESS_OCTETS = 16 + 4 + 4
+const IA_PREFIX_OCTETS = 4 + 4 + 1 + 16
+/** The larger of the two, with its header. */
+const MEMBER_OCTETS = 4 + IA_PREFIX_OCTETS
 /** Message header and everything in it that does not grow with the binding's data, generously. */
 const FIXED_OCTETS = 256
 /** Before the relay message in a binding's relay data. */
@@ -159,25 +162,20 @@ function writeMember(
 ): void {
   const preferred = live ? secondsLeft(preferredUntil(data), baseTime, moment) : 0
   const valid = live ? secondsLeft(data.expiry, baseTime, moment) : 0
-  const isAddress = data.prefixLength === 0
-  const mark = to.beginOption6(isAddress ? Code6.iaAddress : Code6.iaPrefix)
-  if (isAddress) {
-    writeAddress(to, data)
+  const { words, wordsAt, prefixLength } = data
+  if (prefixLength === 0) {
+    to.u32((Code6.iaAddress << 16) | IA_ADDRESS_OCTETS)
+    to.words(words, wordsAt + Word.address, 4)
     to.u32(preferred)
     to.u32(valid)
   } else {
     // Another order than that of OPTION_IAADDR (RFC 8415 section 21.22).
+    to.u32((Code6.iaPrefix << 16) | IA_PREFIX_OCTETS)
     to.u32(preferred)
     to.u32(valid)
-    to.u8(data.prefixLength)
-    writeAddress(to, data)
+    to.u8(prefixLength)
+    to.words(words, wordsAt + Word.address, 4)
   }
-  to.endOption6(mark)
-}
-
-function writeAddress(to: Writer, { words, wordsAt }: PackedBinding): void {
-  const at = wordsAt + Word.address
-  for (let i = 0; i < 4; i++) to.u32(words[at + i]!)
 }
 
 function preferredUntil(data: PackedBinding): number {

@@ -89,7 +89,7 @@ export class BulkQueries {
     const shows = selects === undefined ? inScope : (data: BindingData) => selects(data) && inScope(data)
     const where: ScanQuery['where'] =
       tells === 'bound'
-        ? (data, { keaNow }) => stateAt(data, keaNow) === BindingState.active && shows(data)
+        ? (data, { keaNow }) => data.stateAt(keaNow) === BindingState.active && shows(data)
         : (data) => shows(data)
     const scoped = isScoped(rights)
     // Of an address that is known to nobody it cannot be said whose it would be.
@@ -211,7 +211,12 @@ export class BulkQueries {
       return
     }
     // It was looked at a moment ago: a lease may have ended since.
-    if (find.kind === 'binding' && !run.where(find.binding, moment)) return
+    if (
+      find.kind === 'binding' &&
+      run.query.tells === 'bound' &&
+      stateAt(find.binding, moment.keaNow) !== BindingState.active
+    )
+      return
     if (find.kind === 'departure' && run.departed !== undefined) {
       const number = new DataView(find.departure.address.slice().buffer).getUint32(0)
       if (run.departed.has(number)) return

@@ -87,7 +87,7 @@ export interface ScanQuery {
   /** With a window: also departures in it. */
   readonly departures: boolean
   /** Asked of each candidate, binding or departure; `data` is only good during the call. */
-  readonly where: (data: Binding, moment: Moment) => boolean
+  readonly where: (data: PackedBinding, moment: Moment) => boolean
   /** Where finds may be told of without being handed over. */
   readonly pen: Pen | undefined
 }

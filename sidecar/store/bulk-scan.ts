@@ -165,6 +165,7 @@ class Scan implements BulkScan {
       const found = this.#found
       found.begin(limit - given)
       visited += this.#way.go(visit - visited, found)
+      found.fetch(this.#scanned.table)
       for (let i = 0; i < found.length; i++) {
         const ordinal = found.at(i)
         // A departure shares no ordinal with a binding, and none is ever met twice.

@@ -1,5 +1,6 @@
 // Ways of a Bulk query's scan through the store: by ordinal, among departures, along the change index, along chains.
 import type { ChangeNumber } from '../binding.ts'
+import { Word } from '../record-words.ts'
 import type { BindingTable } from './binding-table.ts'
 import type { Chains, ChainWatcher } from './chains.ts'
 import type { ChangeIndex } from './change-index.ts'
@@ -11,6 +12,8 @@ const MOST_CANDIDATES = 64
 /** What a way has come upon in one go: not yet looked at, and no more than may be given. */
 export class Candidates {
   readonly #ordinals = new Uint32Array(MOST_CANDIDATES)
+  /** What was read, so that reading is not left out as of no use. */
+  #seen = 0
   #most = 0
   length = 0
 
@@ -30,6 +33,15 @@ export class Candidates {
 
   push(ordinal: number): void {
     this.#ordinals[this.length++] = ordinal
+  }
+
+  /** As the read-ahead for a batch of changes: along a chain each record lies somewhere else. */
+  fetch({ rows, octets }: BindingTable): void {
+    const ordinals = this.#ordinals
+    let seen = 0
+    for (let i = 0; i < this.length; i++) seen ^= rows.get(ordinals[i]!, Word.address)
+    for (let i = 0; i < this.length; i++) seen ^= octets.touch(ordinals[i]!)
+    this.#seen ^= seen
   }
 }
 

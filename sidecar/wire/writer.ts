@@ -7,7 +7,7 @@ let slab = new Uint8Array(SLAB_SIZE)
 let slabUsed = 0
 
 /** Calls of typed arrays cost more than a loop over so many octets. */
-const LOOP = 128
+const LOOP = 256
 
 /**
  * A growing buffer with a write position, behind which all is zero. Lengths that are known only afterwards are patched in:
@@ -48,6 +48,12 @@ export class Writer {
   u32(value: number): void {
     const at = this.#room(4)
     this.#data.setUint32(at, value)
+  }
+
+  /** So many words of `source` from `from` on. */
+  words(source: Uint32Array, from: number, count: number): void {
+    const at = this.#room(4 * count)
+    for (let i = 0; i < count; i++) this.#data.setUint32(at + 4 * i, source[from + i]!)
   }
 
   octets(value: Uint8Array): void {
@@ -240,14 +246,20 @@ export class Writer {
   }
 
   #copy(at: number, source: DataView, from: number, to: number): void {
-    if (to - from > LOOP) {
-      this.#octets.set(new Uint8Array(source.buffer, source.byteOffset + from, to - from), at)
+    const length = to - from
+    if (length > LOOP) {
+      this.#octets.set(new Uint8Array(source.buffer, source.byteOffset + from, length), at)
       return
     }
     const data = this.#data
-    let next = from
-    for (; next <= to - 4; next += 4) data.setInt32(at + next - from, source.getInt32(next))
-    for (; next < to; next++) data.setInt8(at + next - from, source.getInt8(next))
+    if (length < 4) {
+      for (let i = 0; i < length; i++) data.setInt8(at + i, source.getInt8(from + i))
+      return
+    }
+    // Where the length is no multiple of four, the last word overlaps the one before it.
+    const last = length - 4
+    for (let i = 0; i < last; i += 4) data.setInt32(at + i, source.getInt32(from + i, true), true)
+    data.setInt32(at + last, source.getInt32(from + last, true), true)
   }
 }
 

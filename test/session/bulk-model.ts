@@ -1,6 +1,7 @@
 // Scans of Bulk queries over the model of the index: what was there at the opening, one after the other, as it is when its
 // turn comes; then what came meanwhile. Obviously each binding once.
 import { type Binding, type BindingData, sameOctets } from '../../sidecar/binding.ts'
+import { PackedBinding } from '../../sidecar/packed-binding.ts'
 import { numberOf } from '../../sidecar/server/topology.ts'
 import type { Selector } from '../../sidecar/session/query.ts'
 import type { BulkFind, BulkSlice, Moment, ScanQuery } from '../../sidecar/session/session-io.ts'
@@ -76,7 +77,7 @@ export class ScanModel {
     return (
       selected(selector, data) &&
       (window === undefined || inWindow(data, window, moment.keaNow - moment.now)) &&
-      where(data, moment)
+      where(new PackedBinding().pack(data), moment)
     )
   }
 }

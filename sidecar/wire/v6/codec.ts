@@ -53,8 +53,7 @@ const writer = new Writer(1024)
 export function beginFrame6(to: Writer, type: number, xid: number): number {
   const start = to.length
   to.beginSize()
-  to.u8(type)
-  to.u24(xid)
+  to.u32((type << 24) | xid)
   return start
 }
 
