@@ -35,7 +35,7 @@ export type BindingState = (typeof BindingState)[keyof typeof BindingState]
 export const Origin = { unknown: 0, client: 1, reclamation: 2, operator: 3, partner: 4 } as const
 export type Origin = (typeof Origin)[keyof typeof Origin]
 
-export const NO_OCTETS = new Uint8Array(0)
+export const NO_OCTETS: Uint8Array = new Uint8Array(0)
 
 /**
  * A binding as the feed hands it to the store: everything but its place in the change index.

@@ -1,50 +1,45 @@
 // Octets of the feed → our own types, or a DecodeError naming the field. Octet fields are views into the message: they
 // cost nothing, and whoever keeps them copies them.
-import { type Family, NO_OCTETS, Origin } from '../binding.ts'
+import { type Family, NO_OCTETS } from '../binding.ts'
 import { decodeMessage, type Message, type MessageName } from './contract.ts'
 import { DecodeError } from './decode-error.ts'
-import {
-  type Annotation,
-  type ConfigPage,
-  type EventBatch,
-  type FeedEvent,
-  type FeedMessage,
-  type FeedReply,
-  type Heartbeat,
-  type Hello,
-  KeaState,
-  type LeaseChange,
-  type LeaseRow,
-  Operation,
-  type PacketData,
-  type ReplyBody,
-  type SnapshotPage,
-  type Subnet,
-  type UnreadableRow,
+import type {
+  ConfigPage,
+  EventBatch,
+  FeedEvent,
+  FeedMessage,
+  FeedReply,
+  Heartbeat,
+  Hello,
+  LeaseRow,
+  ReplyBody,
+  SnapshotPage,
+  Subnet,
+  UnreadableRow,
 } from './events.ts'
-import { octets, relayOctets } from './relay-data.ts'
+import { readAnnotation, readChange, readLease } from './read-rows.ts'
+import { WireReader } from './wire-reader.ts'
 
-const PREFIX = 1
 const EPOCH_OCTETS = 16
-/** The hook keeps no event longer than this, so no field of one can be. Bounds what a client can make a binding hold. */
-const MAX_OCTETS = 16 * 1024
-const MAX_HARDWARE_TYPE = 0xffff
-/** Kea's cltt is a time of its clock; 32 bits last until 2106. */
-const MAX_CLTT = 0xfffffffe
+/** Of a kind that this version does not know. */
+const UNKNOWN: FeedEvent = { kind: 'unknown' }
 
 /**
  * A frame of the PUB socket. A single event that cannot be read does not spoil its batch: it comes out as `unreadable`.
  * @throws DecodeError
  */
 export function decodeFeedMessage(frame: Uint8Array, family: Family): FeedMessage {
-  const { batch, heartbeat } = decodeAs('FeedMessage', frame)
-  if (batch != null) return readBatch(batch, family, 'batch')
+  const batch = reading('FeedMessage', () => findBatch(new WireReader(frame), family))
+  if (batch !== undefined) return batch
+  const { heartbeat } = decodeAs('FeedMessage', frame)
   if (heartbeat != null) return readHeartbeat(heartbeat)
   throw new DecodeError('body', 'neither a batch nor a heartbeat')
 }
 
 /** A reply of the ROUTER socket. @throws DecodeError */
 export function decodeReply(frame: Uint8Array, family: Family): FeedReply {
+  const large = reading('Reply', () => findLarge(new WireReader(frame), family))
+  if (large !== undefined) return large
   const reply = decodeAs('Reply', frame)
   return {
     id: safe(reply.id, 'id'),
@@ -53,135 +48,117 @@ export function decodeReply(frame: Uint8Array, family: Family): FeedReply {
   }
 }
 
-function decodeAs<N extends MessageName>(name: N, frame: Uint8Array): Message<N> {
+function findBatch(wire: WireReader, family: Family): EventBatch | undefined {
+  let batch: EventBatch | undefined
+  while (wire.at < wire.length) {
+    const tag = wire.uint32()
+    if (tag === 10) batch = readBatch(wire, family, 'batch')
+    else wire.skip(tag)
+  }
+  wire.close(wire.length)
+  return batch
+}
+
+/** A reply that carries events or leases. */
+function findLarge(wire: WireReader, family: Family): FeedReply | undefined {
+  let id = 0
+  let epoch = NO_OCTETS
+  let body: ReplyBody | undefined
+  while (wire.at < wire.length) {
+    const tag = wire.uint32()
+    switch (tag) {
+      case 8:
+        id = wire.uint64()
+        break
+      case 18:
+        epoch = wire.bytes()
+        break
+      case 34:
+        body = readBatch(wire, family, 'replay')
+        break
+      case 42:
+        body = readPage(wire, family)
+        break
+      default:
+        wire.skip(tag)
+    }
+  }
+  wire.close(wire.length)
+  return body && { id: safe(id, 'id'), epoch: epochText(epoch, 'epoch'), body }
+}
+
+/** What cannot be read at all is a DecodeError too. */
+function reading<T>(name: MessageName, read: () => T): T {
   try {
-    return decodeMessage(name, frame)
+    return read()
   } catch (error) {
+    if (error instanceof DecodeError) throw error
     throw new DecodeError(name, error instanceof Error ? error.message : String(error), { cause: error })
   }
 }
 
+function decodeAs<N extends MessageName>(name: N, frame: Uint8Array): Message<N> {
+  return reading(name, () => decodeMessage(name, frame))
+}
+
 function readReplyBody(reply: Message<'Reply'>, family: Family): ReplyBody {
   if (reply.hello != null) return readHello(reply.hello)
-  if (reply.replay != null) return readBatch(reply.replay, family, 'replay')
-  if (reply.page != null) return readPage(reply.page, family)
   if (reply.config != null) return readConfig(reply.config, family)
   if (reply.report != null) return { kind: 'report-accepted' }
   if (reply.error != null) return { kind: 'error', code: reply.error.code, text: reply.error.text }
   throw new DecodeError('body', 'no reply this version knows')
 }
 
-function readBatch(batch: Message<'EventBatch'>, family: Family, field: string): EventBatch {
-  const firstSeq = safe(batch.firstSeq, `${field}.first_seq`)
-  safe(firstSeq + batch.events.length, `${field}.first_seq`)
-  if (firstSeq < 1 && batch.events.length > 0)
-    throw new DecodeError(`${field}.first_seq`, 'numbers begin at 1')
-  const clock = safe(batch.clock, `${field}.clock`)
-  const events = new Array<FeedEvent>(batch.events.length)
-  for (let i = 0; i < events.length; i++) events[i] = readEvent(batch.events[i]!, family)
-  return { kind: 'batch', epoch: epochText(batch.epoch, `${field}.epoch`), firstSeq, clock, events }
+function readBatch(wire: WireReader, family: Family, field: string): EventBatch {
+  const end = wire.end()
+  let epoch = NO_OCTETS
+  let firstSeq = 0
+  let clock = 0
+  const events: FeedEvent[] = []
+  while (wire.at < end) {
+    const tag = wire.uint32()
+    switch (tag) {
+      case 10:
+        epoch = wire.bytes()
+        break
+      case 16:
+        firstSeq = wire.uint64()
+        break
+      case 24:
+        clock = wire.uint64()
+        break
+      case 34:
+        events.push(readEvent(wire, family))
+        break
+      default:
+        wire.skip(tag)
+    }
+  }
+  wire.close(end)
+  safe(firstSeq, `${field}.first_seq`)
+  safe(firstSeq + events.length, `${field}.first_seq`)
+  if (firstSeq < 1 && events.length > 0) throw new DecodeError(`${field}.first_seq`, 'numbers begin at 1')
+  safe(clock, `${field}.clock`)
+  return { kind: 'batch', epoch: epochText(epoch, `${field}.epoch`), firstSeq, clock, events }
 }
 
-function readEvent(event: Message<'Event'>, family: Family): FeedEvent {
+function readEvent(wire: WireReader, family: Family): FeedEvent {
+  const end = wire.end()
+  let event: FeedEvent = UNKNOWN
   try {
-    if (event.change != null) return readChange(event.change, family)
-    if (event.annotation != null) return readAnnotation(event.annotation, family)
-    return { kind: 'unknown' }
+    while (wire.at < end) {
+      const tag = wire.uint32()
+      if (tag === 10) event = readChange(wire, family)
+      else if (tag === 18) event = readAnnotation(wire, family)
+      else wire.skip(tag)
+    }
+    wire.close(end)
   } catch (error) {
-    if (error instanceof DecodeError) return { kind: 'unreadable', error }
-    throw error
+    if (!(error instanceof DecodeError)) throw error
+    event = { kind: 'unreadable', error }
+    wire.at = end
   }
-}
-
-function readChange(change: Message<'LeaseChange'>, family: Family): LeaseChange {
-  const { operation, lease } = change
-  if (operation !== Operation.add && operation !== Operation.update && operation !== Operation.delete) {
-    throw new DecodeError('change.operation', `${operation} is none this version knows`)
-  }
-  if (lease == null) throw new DecodeError('change.lease', 'missing')
-  return {
-    kind: 'change',
-    operation,
-    lease: readLease(lease, family, 'change.lease'),
-    origin: readOrigin(change.origin),
-    packet: change.packet == null ? undefined : readPacket(change.packet, family, 'change.packet'),
-  }
-}
-
-function readAnnotation(annotation: Message<'Annotation'>, family: Family): Annotation {
-  return {
-    kind: 'annotation',
-    address: readAddress(annotation.address, family, 'annotation.address'),
-    hardwareType: annotation.hardwareType,
-    hardwareAddress: bounded(annotation.hardwareAddress, 'annotation.hardware_address'),
-    clientId: bounded(annotation.clientId, 'annotation.client_id'),
-    origin: readOrigin(annotation.origin),
-    packet:
-      annotation.packet == null ? undefined : readPacket(annotation.packet, family, 'annotation.packet'),
-  }
-}
-
-function readLease(lease: Message<'Lease'>, family: Family, field: string): LeaseRow {
-  const isPrefix = lease.type === PREFIX
-  if (isPrefix && family === 4) throw new DecodeError(`${field}.type`, 'a prefix in DHCPv4')
-  if (isPrefix ? lease.prefixLength < 1 || lease.prefixLength > 128 : lease.prefixLength !== 0) {
-    throw new DecodeError(
-      `${field}.prefix_length`,
-      `${lease.prefixLength} of ${isPrefix ? 'a prefix' : 'an address'}`,
-    )
-  }
-  if (lease.hardwareType > MAX_HARDWARE_TYPE) {
-    throw new DecodeError(`${field}.hardware_type`, `${lease.hardwareType} exceeds ${MAX_HARDWARE_TYPE}`)
-  }
-  if (lease.cltt > MAX_CLTT) throw new DecodeError(`${field}.cltt`, `${lease.cltt} exceeds ${MAX_CLTT}`)
-  const clientId = bounded(lease.clientId, `${field}.client_id`)
-  return {
-    address: readAddress(lease.address, family, `${field}.address`),
-    prefixLength: lease.prefixLength,
-    keaState: lease.state,
-    subnetId: lease.subnetId,
-    iaid: lease.iaid,
-    hardwareType: lease.hardwareType,
-    hardwareAddress: bounded(lease.hardwareAddress, `${field}.hardware_address`),
-    clientId: lease.state === KeaState.declined && isEmptyDuid(clientId) ? NO_OCTETS : clientId,
-    validLifetime: lease.validLifetime,
-    preferredLifetime: lease.preferredLifetime,
-    clientLastTransaction: lease.cltt,
-    hostname: bounded(lease.hostname, `${field}.hostname`),
-    storedRelay: readRelay(lease.storedRelay, family, `${field}.stored_relay`),
-  }
-}
-
-/** Kea's "empty DUID", three zero octets, stands in declined leases for: nobody. */
-function isEmptyDuid(duid: Uint8Array): boolean {
-  return duid.length === 3 && duid[0] === 0 && duid[1] === 0 && duid[2] === 0
-}
-
-function readPacket(packet: Message<'PacketData'>, family: Family, field: string): PacketData {
-  return {
-    messageType: packet.messageType,
-    relay: readRelay(packet.relay, family, `${field}.relay`),
-    options: bounded(packet.options, `${field}.options`),
-  }
-}
-
-function readRelay(
-  relay: Message<'RelayInfo'> | null | undefined,
-  family: Family,
-  field: string,
-): Uint8Array | undefined {
-  const body = relay == null ? undefined : relayOctets(relay, family, field)
-  return body === undefined ? undefined : bounded(body, field)
-}
-
-function bounded(value: Uint8Array, field: string): Uint8Array {
-  if (value.length > MAX_OCTETS) throw new DecodeError(field, `${value.length} octets exceed ${MAX_OCTETS}`)
-  return octets(value)
-}
-
-/** A later minor version may know more origins: to this one they are unknown ones. */
-function readOrigin(origin: number): Origin {
-  return origin >= Origin.unknown && origin <= Origin.partner ? (origin as Origin) : Origin.unknown
+  return event
 }
 
 function readHeartbeat(heartbeat: Message<'Heartbeat'>): Heartbeat {
@@ -214,7 +191,8 @@ function readHello(hello: Message<'Hello'>): Hello {
     lastSeq: safe(hello.lastSeq, 'hello.last_seq'),
     oldestSeq: safe(hello.oldestSeq, 'hello.oldest_seq'),
     clock: safe(hello.clock, 'hello.clock'),
-    serverDuid: octets(hello.serverDuid),
+    // The library has an array where there are no octets.
+    serverDuid: hello.serverDuid.length === 0 ? NO_OCTETS : hello.serverDuid,
     serverIdentifiers: hello.serverIdentifiers.map((address, i) =>
       readAddress(address, 4, `hello.server_identifiers[${i}]`),
     ),
@@ -227,30 +205,66 @@ function readHello(hello: Message<'Hello'>): Hello {
   }
 }
 
-function readPage(page: Message<'SnapshotPage'>, family: Family): SnapshotPage {
+function readPage(wire: WireReader, family: Family): SnapshotPage {
+  const end = wire.end()
+  let walk = 0
+  let after = NO_OCTETS
+  let stamp = 0
+  let clock = 0
+  let isEnd = false
   const leases: LeaseRow[] = []
   const unreadable: UnreadableRow[] = []
-  const size = addressSize(family)
-  for (const lease of page.leases) {
-    try {
-      leases.push(readLease(lease, family, 'page.leases'))
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error
-      unreadable.push({ address: lease.address.length === size ? lease.address : undefined, error })
+  while (wire.at < end) {
+    const tag = wire.uint32()
+    switch (tag) {
+      case 8:
+        walk = wire.uint64()
+        break
+      case 18:
+        after = wire.bytes()
+        break
+      case 24:
+        stamp = wire.uint64()
+        break
+      case 32:
+        clock = wire.uint64()
+        break
+      case 42:
+        readRow(wire, family, leases, unreadable)
+        break
+      case 48:
+        isEnd = wire.uint64() !== 0
+        break
+      default:
+        wire.skip(tag)
     }
   }
-  if (page.after.length !== 0 && page.after.length !== size) {
-    throw new DecodeError('page.after', `${page.after.length} octets instead of ${size}`)
+  wire.close(end)
+  const size = addressSize(family)
+  if (after.length !== 0 && after.length !== size) {
+    throw new DecodeError('page.after', `${after.length} octets instead of ${size}`)
   }
   return {
     kind: 'page',
-    walk: safe(page.walk, 'page.walk'),
-    after: octets(page.after),
-    stamp: safe(page.stamp, 'page.stamp'),
-    clock: safe(page.clock, 'page.clock'),
+    walk: safe(walk, 'page.walk'),
+    after,
+    stamp: safe(stamp, 'page.stamp'),
+    clock: safe(clock, 'page.clock'),
     leases,
     unreadable,
-    end: page.end,
+    end: isEnd,
+  }
+}
+
+function readRow(wire: WireReader, family: Family, leases: LeaseRow[], unreadable: UnreadableRow[]): void {
+  const from = wire.at
+  try {
+    leases.push(readLease(wire, family, 'page.leases'))
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    wire.at = from
+    const { address } = decodeAs('Lease', wire.bytes())
+    unreadable.push({ address: address.length === addressSize(family) ? address : undefined, error })
   }
 }
 
@@ -337,5 +351,5 @@ function epochText(epoch: Uint8Array, field: string): string {
   if (epoch.length !== EPOCH_OCTETS) {
     throw new DecodeError(field, `${epoch.length} octets instead of ${EPOCH_OCTETS}`)
   }
-  return (epoch as Buffer).toString('hex')
+  return Buffer.from(epoch.buffer, epoch.byteOffset, epoch.byteLength).toString('hex')
 }

@@ -1,5 +1,5 @@
 // Relay data in the one form that the store and the requestors know.
-import { type Family, NO_OCTETS } from '../binding.ts'
+import type { Family } from '../binding.ts'
 import type { Message } from './contract.ts'
 import { DecodeError } from './decode-error.ts'
 
@@ -19,33 +19,35 @@ const MAX_HOPS = 32
  * The peer-address is the address of the relay that sent to the server. Kea's stored rows do not have it; then it is
  * that relay's link-address, the only address of the relay that a row holds.
  * @returns undefined where the message holds no relay data
- * @throws DecodeError naming the field
+ * @throws DecodeError naming the field, `name` of `message`
  */
 export function relayOctets(
   info: Message<'RelayInfo'>,
   family: Family,
-  field: string,
+  message: string,
+  name: string,
 ): Uint8Array | undefined {
   if (family === 4) return info.agentInfo.length === 0 ? undefined : info.agentInfo
   const { hops } = info
+  const field = (): string => `${message}.${name}`
   const nearest = hops[0]
   if (nearest === undefined) return undefined
   if (hops.length > MAX_HOPS)
-    throw new DecodeError(`${field}.hops`, `${hops.length} relays, at most ${MAX_HOPS}`)
+    throw new DecodeError(`${field()}.hops`, `${hops.length} relays, at most ${MAX_HOPS}`)
   // Innermost first, to know each length before writing.
   const lengths = new Array<number>(hops.length)
   let inner = 0
   for (let i = hops.length - 1; i >= 0; i--) {
     const hop = hops[i]!
-    checkAddress(hop.linkAddress, `${field}.hops[${i}].link_address`)
-    checkAddress(hop.peerAddress, `${field}.hops[${i}].peer_address`)
+    checkAddress(hop.linkAddress, () => `${field()}.hops[${i}].link_address`)
+    checkAddress(hop.peerAddress, () => `${field()}.hops[${i}].peer_address`)
     if (hop.hopCount > 255)
-      throw new DecodeError(`${field}.hops[${i}].hop_count`, `${hop.hopCount} exceeds 255`)
+      throw new DecodeError(`${field()}.hops[${i}].hop_count`, `${hop.hopCount} exceeds 255`)
     inner = RELAY_HEADER + hop.options.length + (inner === 0 ? 0 : 4 + inner)
     lengths[i] = inner
   }
   const { source } = info
-  if (source.length !== 0) checkAddress(source, `${field}.source`)
+  if (source.length !== 0) checkAddress(source, () => `${field()}.source`)
   // Of a pool, and written to the last octet: to make octets of their own takes longer than to fill them.
   const body = Buffer.allocUnsafe(ADDRESS + inner)
   put(body, 0, source.length === 0 ? nearest.linkAddress : source)
@@ -85,12 +87,7 @@ function put(body: Uint8Array, at: number, piece: Uint8Array): void {
   for (let i = 0; i < piece.length; i++) body[at + i] = piece[i]!
 }
 
-function checkAddress(address: Uint8Array, field: string): void {
+function checkAddress(address: Uint8Array, field: () => string): void {
   if (address.length !== ADDRESS)
-    throw new DecodeError(field, `${address.length} octets instead of ${ADDRESS}`)
-}
-
-/** Empty octets are all the same object, so that they pin no message. */
-export function octets(value: Uint8Array): Uint8Array {
-  return value.length === 0 ? NO_OCTETS : value
+    throw new DecodeError(field(), `${address.length} octets instead of ${ADDRESS}`)
 }
