@@ -118,6 +118,18 @@ export const logLines = {
     'New TLS handshakes use this certificate; connections that are up stay, unless their certificates are no longer accepted.',
     (f) => `certificate ${f.path} is used, valid until ${f.until}`,
   ),
+  tlsEngine: line<{ openssl: string; built: string }>(
+    'info',
+    'tls.engine',
+    'DHCPv4 messages get a TLS record each (RFC 7724 section 5.1) from `tls-engine.node`, which calls the `openssl` of Node and was compiled with the headers of `built`.',
+    (f) => `TLS records of DHCPv4 are made by tls-engine.node with ${f.openssl}`,
+  ),
+  tlsSlow: line<{ reason: string }>(
+    'warn',
+    'tls.slow',
+    'DHCPv4 messages get a TLS record each (RFC 7724 section 5.1) from Node itself, which costs several times the processor time: `tls-engine.node` cannot be used.',
+    (f) => `TLS records of DHCPv4 are made by Node, slowly: ${f.reason}`,
+  ),
   tlsMissing: line<{ parameter: string; reason: string }>(
     'error',
     'tls.missing',

@@ -19,10 +19,12 @@ cp proto/lease_feed.proto "$tree/program/proto/"
 mkdir -p "$tree/program/sidecar/operations"
 cp -r sidecar/operations/page "$tree/program/sidecar/operations/"
 cp sidecar/operations/{alerts.yml,grafana-dashboard.json} "$tree/share/"
-[ -f "$tree/program/dist/sidecar/operations/notify-socket.node" ] || {
-  echo "stage: dist/sidecar/operations/notify-socket.node is missing: run npm run build" >&2
-  exit 1
-}
+for native in operations/notify-socket server/tls-engine; do
+  [ -f "$tree/program/dist/sidecar/$native.node" ] || {
+    echo "stage: dist/sidecar/$native.node is missing: run npm run build" >&2
+    exit 1
+  }
+done
 # Debian's Node, not whatever PATH has.
 launcher() { printf '#!/bin/sh\nexec /usr/bin/node /usr/lib/kea-leasequery/dist/sidecar/%s "$@"\n' "$2" >"$tree/bin/$1"; }
 launcher kea-leasequery main.js

@@ -52,8 +52,6 @@ export interface ConnectionHost {
   openBulk(query: ScanQuery, requester: Requester, waitedMs: number): OpenedBulk | 'later'
   /** undefined: there is no certificate to start TLS with. */
   readonly tls: TlsUpgrader | undefined
-  /** A DHCP message may not share a TLS record with another (RFC 7724 section 5.1). */
-  readonly oneMessagePerRecord: boolean
   /** TLS is up: the entry that permits this peer, with its rights, or why it is not served. */
   secured(connection: Connection, peer: SecuredPeer): { requester: Requester; rights: Rights } | Refused
   /** It, or what it asked for, was refused. */

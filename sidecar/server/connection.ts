@@ -1,19 +1,19 @@
 // One socket and its session: performs what the session decides, tells it what happened, and keeps its one timer.
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ChangeNumber } from '../binding.ts'
 import type { Requester } from '../config-requesters.ts'
 import { assertNever, codeOf, reasonOf } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { secondsOf } from '../seconds.ts'
 import type { Action, Input, Moment } from '../session/session-io.ts'
-import { framesOf } from '../wire/framing.ts'
 import type { ConnectionHost, SessionLike } from './connection-host.ts'
 import { ConnectionScans } from './connection-scans.ts'
 import { joined } from './join.ts'
 import { QueryLog } from './query-log.ts'
 import { type RefusalReason, Refused } from './refused.ts'
 import { type RequestorStatus, viewOf } from './requestor-status.ts'
-import { oneRecordPerWrite, type SecuredPeer } from './tls.ts'
+import { type MessageStream, plainStream, type SecuredPeer } from './tls.ts'
 import type { Turn } from './turns.ts'
 
 /** Milliseconds that a closing connection may take to hand over what was sent. */
@@ -33,7 +33,7 @@ export class Connection {
   /** Undefined before TLS is up, and without it. */
   #peer: SecuredPeer | undefined
   /** What is written to and read from: the accepted socket, or TLS over it. */
-  #socket: Socket
+  #stream: MessageStream
   readonly #raw: Socket
   readonly #tls: boolean
   #securing = false
@@ -77,7 +77,7 @@ export class Connection {
   ) {
     this.#conn = conn
     this.#port = socket.remotePort ?? 0
-    this.#socket = socket
+    this.#stream = plainStream(socket)
     this.#raw = socket
     this.#requester = requester
     this.address = socket.remoteAddress ?? ''
@@ -103,7 +103,7 @@ export class Connection {
     this.#rearm()
   }
 
-  #listenTo(socket: Socket): void {
+  #listenTo(socket: Duplex): void {
     socket.on('data', (data) => this.#tell({ type: 'bytes', data }))
     socket.on('end', () => this.#tell({ type: 'ended' }))
     socket.on('error', (error) => this.#lost(error))
@@ -224,8 +224,7 @@ export class Connection {
         continue
       }
       if (action.type === 'send-frames') {
-        if (this.#oneRecordEach) for (const frame of framesOf(action.frames)) messages.push(frame)
-        else messages.push(action.frames)
+        messages.push(action.frames)
         continue
       }
       this.#write(messages)
@@ -308,7 +307,11 @@ export class Connection {
       }
       tls.start(raw, {
         secured: (peer) => this.#onSecured(peer),
-        failed: (reason) => this.#unsecured(reason),
+        failed: (reason) => {
+          // What TLS has said of it is to arrive.
+          this.#securing = false
+          this.#unsecured(reason)
+        },
       })
     }
     // The go-ahead goes first, in clear text.
@@ -317,14 +320,15 @@ export class Connection {
   }
 
   #onSecured(peer: SecuredPeer): void {
-    const { socket, name } = peer
+    const { stream, name } = peer
+    const { socket } = stream
     socket.on('error', (error) => this.#lost(error))
     if (this.#closing || this.#gone) {
       socket.destroy()
       return
     }
     const judged = this.#host.secured(this, peer)
-    this.#socket = socket
+    this.#stream = stream
     if (judged instanceof Refused) {
       this.#unsecured(`${judged.text} (${name})`, judged.reason)
       return
@@ -333,7 +337,6 @@ export class Connection {
     this.#peer = peer
     this.#requester = judged.requester
     this.#host.counters.accepted += 1
-    if (this.#host.oneMessagePerRecord) oneRecordPerWrite(socket)
     this.#log = this.#log.child({ peer: name })
     this.#queries.log = this.#log
     this.#log.requestorSecured({ port: this.#port })
@@ -345,7 +348,7 @@ export class Connection {
     if (this.#closing || this.#gone) return
     this.#refusedFor = counted
     this.#host.refused(this, reason)
-    this.#close(reason, true)
+    this.#close(reason, this.#securing)
   }
 
   #open(since: number | undefined, askedAt: number): void {
@@ -359,13 +362,10 @@ export class Connection {
     if (messages.length === 0 || this.#closing || this.#gone) return
     for (const message of messages) this.#messages += this.#host.counters.sent(message)
     this.#owesWritable = true
-    if (this.#oneRecordEach) {
-      for (const message of messages.slice(0, -1)) this.#put(message)
-      this.#put(messages.at(-1)!, () => this.#onWritten())
-    } else {
-      // Messages may be joined: one call to the kernel instead of many.
-      this.#put(joined(messages), () => this.#onWritten())
-    }
+    // One call to the kernel instead of many.
+    const frames = joined(messages)
+    this.#bytes += frames.length
+    this.#stream.writeMessages(frames, () => this.#onWritten())
     if (this.#socket.writableLength > MAX_UNSENT) {
       this.#close(
         `${this.#socket.writableLength} octets wait to be sent, over the ${MAX_UNSENT} allowed`,
@@ -374,14 +374,8 @@ export class Connection {
     }
   }
 
-  /** A message may not share a TLS record with another. */
-  get #oneRecordEach(): boolean {
-    return this.secure && this.#host.oneMessagePerRecord
-  }
-
-  #put(octets: Uint8Array, written?: () => void): void {
-    this.#bytes += octets.length
-    this.#socket.write(octets, written)
+  get #socket(): MessageStream['socket'] {
+    return this.#stream.socket
   }
 
   #onWritten(): void {

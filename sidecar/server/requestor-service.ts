@@ -38,6 +38,7 @@ import type { Problem, RequestorServiceParts } from './service-parts.ts'
 import { identityFor, limitsOf, rightsOf } from './session-settings.ts'
 import type { SecuredPeer, TlsUpgrader } from './tls.ts'
 import { TlsKeeper } from './tls-keeper.ts'
+import { upgraderOf } from './tls-way.ts'
 import type { Topology } from './topology.ts'
 import { Turns } from './turns.ts'
 
@@ -77,7 +78,7 @@ export class RequestorService implements ConnectionHost {
     this.#parts = parts
     this.#log = parts.log
     this.counters = new ServiceCounters(parts.family)
-    this.#tls = new TlsKeeper(parts.log, parts.tlsFiles)
+    this.#tls = new TlsKeeper(parts.log, upgraderOf(parts), parts.tlsFiles)
     this.#reader = new ChangeReader(parts.store, this.#links.topology.linkOf)
     this.#listeners = new Listeners(
       parts.family,
@@ -326,10 +327,6 @@ export class RequestorService implements ConnectionHost {
 
   get tls(): TlsUpgrader | undefined {
     return this.#tls.upgrader
-  }
-
-  get oneMessagePerRecord(): boolean {
-    return this.#parts.family === 4
   }
 
   secured(

@@ -7,6 +7,7 @@ import type { Moment, SessionSettings } from '../session/session-io.ts'
 import type { BulkStore } from '../store/store.ts'
 import type { SessionLike } from './connection-host.ts'
 import type { ServiceMemory } from './service-memory.ts'
+import type { AvailableTlsEngine } from './tls-engine.ts'
 import type { TlsPlaces } from './tls-files.ts'
 
 /** What the operator should know; goes to Kea's log and status with the follower's report. */
@@ -32,6 +33,8 @@ export interface RequestorServiceParts {
   readonly requireTls?: boolean
   /** `--tls-ca`, `--tls-cert`, `--tls-key` */
   readonly tlsFiles?: Partial<TlsPlaces>
+  /** What makes TLS records for DHCPv4, or why it is missing; otherwise what can be loaded. */
+  readonly tlsEngine?: AvailableTlsEngine
   /** New parameters are in force. */
   readonly onConfig?: (config: ServiceConfig) => void
   /** Something in `problems` or the number of connections has changed. */

@@ -4,7 +4,7 @@ import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Authorities } from './peer-judge.ts'
 import type { ServiceStatus } from './requestor-status.ts'
-import { TlsUpgrader } from './tls.ts'
+import type { TlsUpgrader } from './tls.ts'
 import { type Ending, readTlsFiles, type TlsMaterial, type TlsPlaces } from './tls-files.ts'
 
 const DAY_MS = 86_400_000
@@ -23,6 +23,7 @@ export class TlsKeeper {
   /** `--tls-ca`, `--tls-cert`, `--tls-key`: instead of what kea.conf says. */
   readonly #pinned: Partial<TlsPlaces>
   #places: TlsPlaces | undefined
+  readonly #upgraderOf: (material: TlsMaterial) => TlsUpgrader
   #upgrader: TlsUpgrader | undefined
   #material: TlsMaterial | undefined
   #problem: TlsProblem | undefined
@@ -30,8 +31,10 @@ export class TlsKeeper {
   readonly #toldAt = new Map<string, number>()
   #triedAt = Number.NEGATIVE_INFINITY
 
-  constructor(log: Log, pinned: Partial<TlsPlaces> = {}) {
+  /** @param upgraderOf throws where OpenSSL does not take the material */
+  constructor(log: Log, upgraderOf: (material: TlsMaterial) => TlsUpgrader, pinned: Partial<TlsPlaces> = {}) {
     this.#log = log
+    this.#upgraderOf = upgraderOf
     this.#pinned = pinned
   }
 
@@ -116,7 +119,7 @@ export class TlsKeeper {
 
   #use(material: TlsMaterial, places: TlsPlaces): void {
     try {
-      if (this.#upgrader === undefined) this.#upgrader = new TlsUpgrader(material)
+      if (this.#upgrader === undefined) this.#upgrader = this.#upgraderOf(material)
       else this.#upgrader.replace(material)
     } catch (error) {
       const { certFile: path } = places

@@ -13,6 +13,7 @@ import { decodeMessage4 } from '../../sidecar/wire/v4/codec.ts'
 import { decodeMessage6 } from '../../sidecar/wire/v6/codec.ts'
 import { Authority, type Issued } from '../support/certificates.ts'
 import { TestService } from '../support/requestor-service.ts'
+import { tlsWays } from '../support/tls-ways.ts'
 import { waitFor } from '../support/wait.ts'
 
 const authority = new Authority()
@@ -55,11 +56,11 @@ async function failure(work: () => Promise<unknown>): Promise<string> {
   throw new Error('it did not fail')
 }
 
-for (const family of [4, 6] as const) {
+for (const { family, way, parts } of tlsWays) {
   const rfc = family === 4 ? 'RFC 7724 section 8.1' : 'RFC 7653 section 9.1'
-  describe(`TLS, DHCPv${family} (${rfc})`, () => {
+  describe(`TLS, ${way} (${rfc})`, () => {
     it(`${family === 4 ? '7724-8.1-07 7724-8.1-02 6926-9-05' : '7653-9.1-07 7653-9.1-02'}: is begun on the same port; Active and Bulk Leasequery are served inside it`, async () => {
-      await using service = new TestService(family)
+      await using service = new TestService(family, parts)
         .walked()
         .configure({ tls: files(), advanced: bothQueries })
       service.put(address(family, 1))
@@ -92,18 +93,18 @@ for (const family of [4, 6] as const) {
     })
 
     it('serves nothing in clear text where TLS is required: the connection is closed', async () => {
-      await using service = new TestService(family).walked().configure({ tls: files() })
+      await using service = new TestService(family, parts).walked().configure({ tls: files() })
       assert.equal((await answerTo(service, encodeActiveQuery({ family, xid: 7 }))).length, 0)
     })
 
     it('closes where octets come behind the start of TLS, without a go-ahead', async () => {
-      await using service = new TestService(family).walked().configure({ tls: files() })
+      await using service = new TestService(family, parts).walked().configure({ tls: files() })
       const octets = Buffer.concat([startFrame(family, 1), encodeActiveQuery({ family, xid: 7 })])
       assert.equal((await answerTo(service, octets)).length, 0)
     })
 
     it(`${family === 4 ? '7724-8.1-16' : '7653-9.1-13'}: closes when the handshake fails`, async () => {
-      await using service = new TestService(family).walked().configure({ tls: files() })
+      await using service = new TestService(family, parts).walked().configure({ tls: files() })
       const host = family === 4 ? '127.0.0.1' : '::1'
       const socket = connect({ port: await service.port(), host })
       socket.on('error', () => {})
@@ -117,13 +118,13 @@ for (const family of [4, 6] as const) {
     })
 
     it('is refused with TLSConnectionRefused where tls.mode is off, and the requestor goes no further', async () => {
-      await using service = new TestService(family).walked().configure()
+      await using service = new TestService(family, parts).walked().configure()
       const message = await failure(() => service.connect({ tls: tlsOf(client) }))
       assert.match(message, /TLSConnectionRefused/)
     })
 
     it(`${family === 4 ? '7724-8.1-11: ' : ''}gives the go-ahead whatever the load, and refuses behind it`, async () => {
-      await using service = new TestService(family)
+      await using service = new TestService(family, parts)
         .walked()
         .configure({ tls: files(), advanced: { ...bothQueries, 'max-requester-connections': 1 } })
       const first = await service.connect({ tls: tlsOf(client) })
@@ -148,7 +149,7 @@ for (const family of [4, 6] as const) {
     })
 
     it('refuses a requestor that shows no certificate', async () => {
-      await using service = new TestService(family).walked().configure({ tls: files() })
+      await using service = new TestService(family, parts).walked().configure({ tls: files() })
       const none = { ca: authority.cert, cert: '', key: '' }
       await failure(async () => (await service.connect({ tls: none })).until(() => true))
       const line = await waitFor('the line', () => service.logged('requestor.unsecured')[0])
@@ -156,14 +157,14 @@ for (const family of [4, 6] as const) {
     })
 
     it('judges the certificate of the server: another authority, another name', async () => {
-      await using service = new TestService(family).walked().configure({ tls: files() })
+      await using service = new TestService(family, parts).walked().configure({ tls: files() })
       assert.match(await failure(() => service.connect({ tls: tlsOf(client, stranger.cert) })), /no TLS with/)
       const named = { ...tlsOf(client), servername: 'dhcp.example.net' }
       assert.match(await failure(() => service.connect({ tls: named })), /dhcp\.example\.net/)
     })
 
     it(`${family === 4 ? '7724-8.1-06' : '7653-9.1-06'}: finds the entry of a requestor by a name in its certificate; others of the authority are closed`, async () => {
-      await using service = new TestService(family).walked().configure({
+      await using service = new TestService(family, parts).walked().configure({
         tls: files(),
         requesters: [{ certificate: 'bng1.example.net', queries: ['active'] }, { certificate: '192.0.2.99' }],
       })
@@ -190,7 +191,7 @@ for (const family of [4, 6] as const) {
     })
 
     it('loads new files on a reload without ending connections, and keeps the old ones where they are bad', async () => {
-      await using service = new TestService(family)
+      await using service = new TestService(family, parts)
       const own = { certFile: join(service.folder, 'cert.pem'), keyFile: join(service.folder, 'key.pem') }
       copyFileSync(server.certFile, own.certFile)
       copyFileSync(server.keyFile, own.keyFile)
@@ -215,7 +216,7 @@ for (const family of [4, 6] as const) {
     })
 
     it('ends connections whose kind the configuration no longer permits', async () => {
-      await using service = new TestService(family).walked().configure({ tls: files() })
+      await using service = new TestService(family, parts).walked().configure({ tls: files() })
       const requestor = await service.connect({ tls: tlsOf(client) })
       await requestor.until(({ type }) => type === 'accepted')
       service.configure()
@@ -270,45 +271,6 @@ it('a certificate that ends soon is told of ahead, once', async () => {
   assert.equal(long.logged('tls.expires').length, 0)
 })
 
-it('7724-5.1-02: each DHCPv4 message has a TLS record of its own, also behind a blocked requestor', async () => {
-  await using service = new TestService(4).walked().configure({ tls: files() })
-  const port = await service.port()
-  const records = new RecordCounter()
-  let upstream: Socket | undefined
-  const proxy = createServer((downstream) => {
-    upstream = connect({ port, host: '127.0.0.1' })
-    upstream.on('data', (data) => {
-      records.push(data)
-      downstream.write(data)
-    })
-    downstream.on('data', (data) => upstream!.write(data))
-    for (const socket of [upstream, downstream]) socket.on('error', () => {})
-    downstream.on('close', () => upstream!.destroy())
-  })
-  proxy.listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  try {
-    const through = (proxy.address() as { port: number }).port
-    const requestor = await service.connect({ port: through, tls: tlsOf(client), since: service.now })
-    await requestor.until(({ type }) => type === 'catch-up-complete')
-    const before = records.applicationData
-    // More than the kernel takes while nobody reads.
-    upstream!.pause()
-    const total = 40_000
-    for (let n = 0; n < total; n++) service.put(address(4, n))
-    service.now++
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    assert.ok(records.applicationData - before < total / 2, 'the connection is backed up')
-    upstream!.resume()
-    const fold = new FoldedBindings()
-    await requestor.until(() => fold.told === total, fold)
-    assert.equal(records.applicationData - before, total)
-    requestor.close()
-  } finally {
-    proxy.close()
-  }
-})
-
 it('parameters that come again unchanged load replaced files, too: a reload of Kea is one of the sidecar', async () => {
   await using service = new TestService(4)
   const own = { certFile: join(service.folder, 'cert.pem'), keyFile: join(service.folder, 'key.pem') }
@@ -322,52 +284,93 @@ it('parameters that come again unchanged load replaced files, too: a reload of K
   await requestor.until(({ type }) => type === 'accepted')
 })
 
-it('7724-7.2-04 7653-8.2-04: of openssl s_client it takes TLS 1.2 and 1.3, no older version and no weak cipher', async () => {
-  await using service = new TestService(4).walked().configure({ tls: files() })
-  const port = await service.port()
-  // s_client knows nothing of DHCPTLS: the way there is asked for in its name.
-  const proxy = createServer((downstream) => {
-    downstream.pause()
-    const upstream = connect({ port, host: '127.0.0.1' })
-    upstream.write(startFrame(4, 1))
-    upstream.once('data', () => upstream.pipe(downstream).pipe(upstream))
-    for (const socket of [upstream, downstream]) socket.on('error', () => {})
-    downstream.on('close', () => upstream.destroy())
-  })
-  proxy.listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  try {
-    const through = (proxy.address() as { port: number }).port
-    const own = ['-cert', client.certFile, '-key', client.keyFile, '-CAfile', authority.certFile]
-    const attempt = async (...wishes: string[]) => {
-      const words = [
-        's_client',
-        '-connect',
-        `127.0.0.1:${through}`,
-        ...own,
-        '-verify_return_error',
-        ...wishes,
-      ]
-      const child = spawn('openssl', words, { stdio: ['pipe', 'pipe', 'ignore'] })
-      let text = ''
-      child.stdout.on('data', (data) => {
-        text += data
-        if (/Verify return code/.test(text)) child.stdin.end()
+for (const { way, parts } of tlsWays.filter(({ family }) => family === 4)) {
+  it(`7724-5.1-02: each message has a TLS record of its own, also behind a blocked requestor; ${way}`, async () => {
+    await using service = new TestService(4, parts).walked().configure({ tls: files() })
+    const port = await service.port()
+    const records = new RecordCounter()
+    let upstream: Socket | undefined
+    const proxy = createServer((downstream) => {
+      upstream = connect({ port, host: '127.0.0.1' })
+      upstream.on('data', (data) => {
+        records.push(data)
+        downstream.write(data)
       })
-      await once(child, 'close')
-      return /New, (\S+), Cipher is (\S+)/.exec(text)?.slice(1) ?? []
+      downstream.on('data', (data) => upstream!.write(data))
+      for (const socket of [upstream, downstream]) socket.on('error', () => {})
+      downstream.on('close', () => upstream!.destroy())
+    })
+    proxy.listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    try {
+      const through = (proxy.address() as { port: number }).port
+      const requestor = await service.connect({ port: through, tls: tlsOf(client), since: service.now })
+      await requestor.until(({ type }) => type === 'catch-up-complete')
+      const before = records.applicationData
+      // More than the kernel takes while nobody reads.
+      upstream!.pause()
+      const total = 40_000
+      for (let n = 0; n < total; n++) service.put(address(4, n))
+      service.now++
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      assert.ok(records.applicationData - before < total / 2, 'the connection is backed up')
+      upstream!.resume()
+      const fold = new FoldedBindings()
+      await requestor.until(() => fold.told === total, fold)
+      assert.equal(records.applicationData - before, total)
+      requestor.close()
+    } finally {
+      proxy.close()
     }
-    assert.deepEqual(await attempt('-tls1_3'), ['TLSv1.3', 'TLS_AES_256_GCM_SHA384'])
-    assert.deepEqual(await attempt('-tls1_2'), ['TLSv1.2', 'ECDHE-ECDSA-AES256-GCM-SHA384'])
-    const weak = [
-      ['-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0'],
-      ['-tls1_2', '-cipher', 'ECDHE-ECDSA-AES128-SHA256'],
-    ]
-    for (const wishes of weak) assert.doesNotMatch((await attempt(...wishes)).join(), /TLS|ECDHE/)
-  } finally {
-    proxy.close()
-  }
-})
+  })
+
+  it(`7724-7.2-04 7653-8.2-04: of openssl s_client it takes TLS 1.2 and 1.3, no older version and no weak cipher; ${way}`, async () => {
+    await using service = new TestService(4, parts).walked().configure({ tls: files() })
+    const port = await service.port()
+    // s_client knows nothing of DHCPTLS: the way there is asked for in its name.
+    const proxy = createServer((downstream) => {
+      downstream.pause()
+      const upstream = connect({ port, host: '127.0.0.1' })
+      upstream.write(startFrame(4, 1))
+      upstream.once('data', () => upstream.pipe(downstream).pipe(upstream))
+      for (const socket of [upstream, downstream]) socket.on('error', () => {})
+      downstream.on('close', () => upstream.destroy())
+    })
+    proxy.listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    try {
+      const through = (proxy.address() as { port: number }).port
+      const own = ['-cert', client.certFile, '-key', client.keyFile, '-CAfile', authority.certFile]
+      const attempt = async (...wishes: string[]) => {
+        const words = [
+          's_client',
+          '-connect',
+          `127.0.0.1:${through}`,
+          ...own,
+          '-verify_return_error',
+          ...wishes,
+        ]
+        const child = spawn('openssl', words, { stdio: ['pipe', 'pipe', 'ignore'] })
+        let text = ''
+        child.stdout.on('data', (data) => {
+          text += data
+          if (/Verify return code/.test(text)) child.stdin.end()
+        })
+        await once(child, 'close')
+        return /New, (\S+), Cipher is (\S+)/.exec(text)?.slice(1) ?? []
+      }
+      assert.deepEqual(await attempt('-tls1_3'), ['TLSv1.3', 'TLS_AES_256_GCM_SHA384'])
+      assert.deepEqual(await attempt('-tls1_2'), ['TLSv1.2', 'ECDHE-ECDSA-AES256-GCM-SHA384'])
+      const weak = [
+        ['-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0'],
+        ['-tls1_2', '-cipher', 'ECDHE-ECDSA-AES128-SHA256'],
+      ]
+      for (const wishes of weak) assert.doesNotMatch((await attempt(...wishes)).join(), /TLS|ECDHE/)
+    } finally {
+      proxy.close()
+    }
+  })
+}
 
 /** Counts records of application data; the frame in clear text at the beginning is passed over. */
 class RecordCounter {

@@ -155,7 +155,7 @@ build_addon() {
 # Debian keeps Node's headers in a package of their own.
 node_headers() { bash test/setup/node-headers.sh >/dev/null 2>&1 || system_packages libnode-dev; }
 
-build_native() { step "building what tells systemd of the service" bash sidecar/operations/build-native.sh; }
+build_native() { step "building the service's native code" bash sidecar/build-native.sh; }
 
 # build_hook ROOT OUT WHAT
 build_hook() {

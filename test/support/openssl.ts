@@ -6,6 +6,7 @@ import { encodeActiveQuery } from '../../sidecar/requestor/client.ts'
 import { startFrame } from '../../sidecar/requestor/start-tls.ts'
 import type { Issued } from './certificates.ts'
 import type { TestService } from './requestor-service.ts'
+import { waitFor } from './wait.ts'
 
 /**
  * s_client knows nothing of DHCPTLS and STARTTLS: this asks for TLS in its name, and then hands octets on in both
@@ -53,6 +54,8 @@ export interface Wished {
   readonly own?: Issued
   /** Sends an active query once TLS is up, and ends with its first answer. */
   readonly query?: boolean
+  /** So many times it asks for new keys first. */
+  readonly keyUpdates?: number
   readonly more?: readonly string[]
 }
 
@@ -61,7 +64,10 @@ export async function openssl(
   { service, port }: StartedTls,
   wished: Wished,
 ): Promise<{ output: string; received: Buffer }> {
-  const words = ['s_client', '-connect', `127.0.0.1:${port}`, '-ign_eof']
+  const { keyUpdates = 0 } = wished
+  const words = ['s_client', '-connect', `127.0.0.1:${port}`]
+  // It takes commands only where the end of its input ends it, too.
+  if (keyUpdates === 0) words.push('-ign_eof')
   if (wished.version !== undefined) words.push(`-tls${wished.version.replace('.', '_')}`)
   if (wished.own !== undefined) words.push('-cert', wished.own.certFile, '-key', wished.own.keyFile)
   // Weak keys are a matter of the server here.
@@ -78,6 +84,12 @@ export async function openssl(
     if (received(Buffer.concat(parts)).length > 0) child.kill()
   })
   child.stdin.on('error', () => {})
+  if (keyUpdates > 0) await once(child.stdout, 'data')
+  // It takes what it reads at once for one command.
+  for (let n = 1; n <= keyUpdates; n++) {
+    child.stdin.write('K\n')
+    await waitFor('openssl to have done so', () => errors.split('KEYUPDATE').length > n)
+  }
   if (wished.query === true) child.stdin.write(query)
   await once(child, 'close')
   const all = Buffer.concat(parts)

@@ -12,6 +12,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdint.h>
@@ -53,6 +55,9 @@ static int dial(const char* host, const char* port) {
     int fd = socket(found->ai_family, SOCK_STREAM, 0);
     if (fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen) != 0) fail("connect");
     freeaddrinfo(found);
+    /* A query behind a handshake is not to wait for the acknowledgement of that. */
+    const int yes = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     return fd;
 }
 
@@ -72,6 +77,10 @@ static SSL* secure(int fd, const char* ca, const char* own, const char* start) {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     SSL* tls = SSL_new(context);
     SSL_set_fd(tls, fd);
+    /* Many small records a call to the kernel: the server is to be the limit. */
+    BIO* gathered = BIO_new(BIO_f_buffer());
+    BIO_set_read_buffer_size(gathered, 1 << 18);
+    SSL_set0_rbio(tls, BIO_push(gathered, BIO_new_socket(fd, BIO_NOCLOSE)));
     if (SSL_connect(tls) != 1) fail("TLS");
     return tls;
 }
