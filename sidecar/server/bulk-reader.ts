@@ -38,7 +38,7 @@ export function openBulk(
   const window = query.window && { ...query.window, keaAhead: keaNow - now }
   // Of what has no record, all that is known is that it has not ended at the horizon or later.
   const walks = query.configured && (query.window === undefined || start === undefined || start < horizon)
-  const walk = walks ? new RangeWalk(store, topology.configured, query, window, horizon - 1) : undefined
+  const walk = walks ? new RangeWalk(store, topology.configured, query, window) : undefined
   const where = (data: BindingView): boolean => {
     walk?.looked(data)
     return query.where(data, present.moment)

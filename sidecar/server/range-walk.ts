@@ -1,6 +1,6 @@
 // What a DHCPv4 Bulk query about all configured addresses is told after the scan of the stored bindings: those of which
 // there was none. To look up each of them all would cost more than the scan.
-import type { Binding, LogicalSeconds } from '../binding.ts'
+import type { Binding } from '../binding.ts'
 import type { PackedBinding } from '../packed-binding.ts'
 import type { BulkFind, Moment, ScanQuery } from '../session/session-io.ts'
 import type { BulkStore, ChangeWindow } from '../store/store.ts'
@@ -22,26 +22,17 @@ export class RangeWalk {
   readonly #ranges: Ranges4
   readonly #query: ScanQuery
   readonly #window: ChangeWindow | undefined
-  readonly #since: LogicalSeconds
   readonly #looked = new AddressSet()
   readonly #address = new Uint8Array(4)
   /** Where the range begins that is walked. */
   #range = 0
   #at: number
 
-  /** @param since nothing has happened since this second to an address of which there is no binding */
-  constructor(
-    store: BulkStore,
-    ranges: Ranges4,
-    query: ScanQuery,
-    window: ChangeWindow | undefined,
-    since: LogicalSeconds,
-  ) {
+  constructor(store: BulkStore, ranges: Ranges4, query: ScanQuery, window: ChangeWindow | undefined) {
     this.#store = store
     this.#ranges = ranges
     this.#query = query
     this.#window = window
-    this.#since = since
     this.#at = ranges[0] ?? 0
   }
 
@@ -84,8 +75,10 @@ export class RangeWalk {
     address[3] = this.#at
     const known = this.#store.peek(address)
     if (known === undefined) {
-      if (pen?.writeAvailable(this.#at, this.#since, moment) !== true)
-        finds.push({ kind: 'available', address: this.#at, since: this.#since })
+      // An end that is forgotten lies before the horizon, which may have moved since the scan began.
+      const since = (this.#store.horizon ?? 0) - 1
+      if (pen?.writeAvailable(this.#at, since, moment) !== true)
+        finds.push({ kind: 'available', address: this.#at, since })
       return true
     }
     if (this.#window !== undefined && !changedWithin(known, this.#window)) return false
