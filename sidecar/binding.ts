@@ -86,6 +86,15 @@ export function expiryOf(binding: Pick<BindingData, 'validLifetime' | 'clientLas
     : binding.clientLastTransaction + binding.validLifetime
 }
 
+/** As {@link expiryOf}, of the preferred lifetime of DHCPv6. */
+export function preferredUntil(
+  binding: Pick<BindingData, 'preferredLifetime' | 'clientLastTransaction'>,
+): UnixSeconds {
+  return binding.preferredLifetime === INFINITE
+    ? Number.POSITIVE_INFINITY
+    : binding.clientLastTransaction + binding.preferredLifetime
+}
+
 /** The state a requestor is told at `now` (Kea's clock): an active binding past its expiry reads as expired. */
 export function stateAt(binding: BindingData, now: UnixSeconds): BindingState {
   return binding.state === BindingState.active && expiryOf(binding) <= now

@@ -14,36 +14,11 @@ import { MessageType4, Op } from '../wire/v4/messages.ts'
 import { Code4, DATA_SOURCE_REMOTE } from '../wire/v4/options.ts'
 import type { Writer } from '../wire/writer.ts'
 import type { ReplyContext } from './dialect.ts'
+import { neverCaptured4 } from './never-captured.ts'
 import { perQuery } from './per-query.ts'
 import type { QueryForBindings } from './query.ts'
 import { secondsLeft, secondsSince } from './relative-time.ts'
 import type { Moment, Rights } from './session-io.ts'
-
-/** Options whose value a reply states itself, so that a captured one of the client never stands in for it. */
-const neverCaptured: ReadonlySet<number> = new Set([
-  50, // requested-ip-address
-  51,
-  52,
-  53,
-  54,
-  55,
-  57,
-  58,
-  59,
-  61,
-  82,
-  90,
-  91,
-  92,
-  151,
-  152,
-  153,
-  154,
-  155,
-  156,
-  157,
-  221,
-])
 
 /** What messages about bindings have in them, as far as the query and the requestor's rights decide that. */
 class Contents {
@@ -76,7 +51,7 @@ class Contents {
     const relay = Code4.relayAgentInformation
     this.relay = wants(relay) || (relayDataAlways && !withhold.has(relay))
     this.hostName = wants(Code4.hostName)
-    const captured = [...query.requested].filter((code) => wants(code) && !neverCaptured.has(code))
+    const captured = [...query.requested].filter((code) => wants(code) && !neverCaptured4.has(code))
     this.captured = captured.length > 0 ? new Set(captured) : undefined
   }
 }

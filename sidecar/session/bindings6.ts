@@ -1,6 +1,6 @@
 // The DHCPv6 messages about one client on one link (RFC 5460 section 5.2.1): its binding and those that it holds besides,
 // written straight from where they lie.
-import { INFINITE, type LogicalSeconds } from '../binding.ts'
+import { type LogicalSeconds, preferredUntil } from '../binding.ts'
 import type { PackedBinding } from '../packed-binding.ts'
 import { Word } from '../record-words.ts'
 import { toSeconds2000 } from '../wire/absolute-time.ts'
@@ -9,46 +9,23 @@ import { MessageType6 } from '../wire/v6/messages.ts'
 import { Code6 } from '../wire/v6/options.ts'
 import type { Writer } from '../wire/writer.ts'
 import type { ReplyContext } from './dialect.ts'
+import { neverCaptured6 } from './never-captured.ts'
 import { perQuery } from './per-query.ts'
 import type { QueryForBindings } from './query.ts'
 import { secondsLeft, secondsSince } from './relative-time.ts'
 import { relayOptions6 } from './relay6.ts'
 import type { Moment, Rights } from './session-io.ts'
 
-/** Options whose value a reply states itself, so that a captured one of the client never stands in for it. */
-const neverCaptured: ReadonlySet<number> = new Set([
-  Code6.clientId,
-  Code6.serverId,
-  3, // IA_NA
-  4, // IA_TA
-  Code6.iaAddress,
-  Code6.requestedOptions,
-  Code6.relayMessage,
-  Code6.authentication,
-  Code6.status,
-  25, // IA_PD
-  Code6.iaPrefix,
-  Code6.leaseQuery,
-  Code6.clientData,
-  Code6.clientLastTransactionTime,
-  Code6.relayData,
-  Code6.clientLink,
-  Code6.virtualSubnet,
-  Code6.baseTime,
-  Code6.startTime,
-  Code6.endTime,
-])
-
 /** Kea's DUID of nobody, for a binding without a client: each CLIENT_DATA has a CLIENTID (RFC 5007 section 4.4.2). */
-const NO_CLIENT = new Uint8Array(3)
+export const NO_CLIENT = new Uint8Array(3)
 
 /** What is in an OPTION_IAADDR and an OPTION_IAPREFIX without options of their own. */
 const IA_ADDRESS_OCTETS = 16 + 4 + 4
 const IA_PREFIX_OCTETS = 4 + 4 + 1 + 16
 /** The larger of the two, with its header. */
-const MEMBER_OCTETS = 4 + IA_PREFIX_OCTETS
+export const MEMBER_OCTETS = 4 + IA_PREFIX_OCTETS
 /** Message header and everything in it that does not grow with the binding's data, generously. */
-const FIXED_OCTETS = 256
+export const FIXED_OCTETS = 256
 /** Before the relay message in a binding's relay data. */
 const PEER_ADDRESS_OCTETS = 16
 
@@ -66,7 +43,7 @@ class Contents {
     const { withhold } = rights
     this.withheld = withhold
     this.relay = (rights.relayDataAlways || requested.has(Code6.relayData)) && !withhold.has(Code6.relayData)
-    const captured = [...requested].filter((code) => !withhold.has(code) && !neverCaptured.has(code))
+    const captured = [...requested].filter((code) => !withhold.has(code) && !neverCaptured6.has(code))
     this.captured = captured.length > 0 ? new Set(captured) : undefined
     this.asksOptions = [...requested].some((code) => code !== Code6.baseTime && code !== Code6.relayData)
   }
@@ -176,12 +153,6 @@ function writeMember(
     to.u8(prefixLength)
     to.words(words, wordsAt + Word.address, 4)
   }
-}
-
-function preferredUntil(data: PackedBinding): number {
-  return data.preferredLifetime === INFINITE
-    ? Number.POSITIVE_INFINITY
-    : data.clientLastTransaction + data.preferredLifetime
 }
 
 function writeOption(to: Writer, code: number, value: Uint8Array): void {

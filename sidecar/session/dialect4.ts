@@ -1,5 +1,5 @@
 // DHCPv4 on a connection: RFC 7724 over RFC 6926 over RFC 4388.
-import type { BindingData, LogicalSeconds } from '../binding.ts'
+import type { LogicalSeconds } from '../binding.ts'
 import { PackedBinding } from '../packed-binding.ts'
 import type { RawOption } from '../wire/option-table.ts'
 import { decodeMessage4, encodeFrame4, setXid4, withXid4 } from '../wire/v4/codec.ts'
@@ -19,6 +19,7 @@ import {
   type Refusal,
   type Request,
 } from './query.ts'
+import { relayOptions4 } from './relay4.ts'
 import type { Service } from './session-io.ts'
 
 /**
@@ -143,8 +144,8 @@ export const dialect4: Dialect = {
   withXid: withXid4,
   setXid: setXid4,
 
-  relayIds: (data) => relaySubOptions(data, SubCode4.relayId),
-  remoteIds: (data) => relaySubOptions(data, SubCode4.remoteId),
+  relayIds: (data) => relayOptions4(data, SubCode4.relayId),
+  remoteIds: (data) => relayOptions4(data, SubCode4.remoteId),
 }
 
 const outcomeCodes: Record<Outcome, Status4> = {
@@ -226,22 +227,6 @@ function faultOf(message: Message4): string | undefined {
 }
 
 /** server-identifier goes into the first reply of a query only (RFC 6926 section 7.3). */
-function firstReply(reply: ReplyContext): Options4 {
+export function firstReply(reply: Pick<ReplyContext, 'first' | 'service'>): Options4 {
   return reply.first ? { serverIdentifier: reply.service.identity } : {}
-}
-
-function relaySubOptions(data: BindingData, code: number): Uint8Array[] {
-  return safeSubOptions(data.relay)
-    .filter((option) => option.code === code)
-    .map((option) => option.data)
-}
-
-/** Relays and clients sent these; what cannot be taken apart counts as absent. */
-function safeSubOptions(value: Uint8Array): RawOption[] {
-  try {
-    return subOptions4(value)
-  } catch (error) {
-    if (error instanceof WireError) return []
-    throw error
-  }
 }

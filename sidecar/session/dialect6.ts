@@ -15,6 +15,7 @@ import type { Dialect, ReplyContext } from './dialect.ts'
 import type { Asker, QueryKind, Refusal, Request } from './query.ts'
 import { parseActive6 } from './query6.ts'
 import { relayOptions6 } from './relay6.ts'
+import { dataFrame, replyFrame, replyIds } from './reply6.ts'
 import type { Moment, Service } from './session-io.ts'
 
 export const dialect6: Dialect = {
@@ -171,29 +172,6 @@ function unreadable(error: WireError): Request {
     default:
       return unsupported(answerable.type)
   }
-}
-
-// ---- frames
-
-function replyIds(asker: Asker, service: Service): Options6 {
-  return {
-    clientId: asker.requestorId.length > 0 ? asker.requestorId : undefined,
-    serverId: service.identity,
-  }
-}
-
-/** The query's one LEASEQUERY-REPLY if it is the first, else a LEASEQUERY-DATA (RFC 7653 section 6.2.3). */
-function replyFrame(reply: ReplyContext, options: Options6): Uint8Array {
-  if (!reply.first) return dataFrame(reply, options)
-  return encodeFrame6({
-    type: MessageType6.leasequeryReply,
-    xid: reply.query.xid,
-    options: { ...replyIds(reply.query, reply.service), ...options },
-  })
-}
-
-function dataFrame(reply: ReplyContext, options: Options6): Uint8Array {
-  return encodeFrame6({ type: MessageType6.leasequeryData, xid: reply.query.xid, options })
 }
 
 // ---- bindings

@@ -14,6 +14,7 @@ import {
   Origin,
 } from '../../sidecar/binding.ts'
 import { PackedBinding } from '../../sidecar/packed-binding.ts'
+import { numberOf } from '../../sidecar/server/topology.ts'
 import type { Dialect, ReplyContext } from '../../sidecar/session/dialect.ts'
 import { dialect4 } from '../../sidecar/session/dialect4.ts'
 import { dialect6 } from '../../sidecar/session/dialect6.ts'
@@ -25,7 +26,7 @@ import { Code4 } from '../../sidecar/wire/v4/options.ts'
 import { Code6 } from '../../sidecar/wire/v6/options.ts'
 import { Writer } from '../../sidecar/wire/writer.ts'
 import { allRights, identities } from './driver.ts'
-import { reference4 } from './reference4.ts'
+import { reference4, referenceAvailable4 } from './reference4.ts'
 import { reference6 } from './reference6.ts'
 
 const NOW = 1_800_000_000
@@ -227,6 +228,20 @@ test('DHCPv4: messages about bindings are what the plain way gives (RFC 4388 sec
       for (const { frames } of ways(dialect4, stored, asked)) assert.deepEqual(hex(frames), hex([reference]))
     }),
     { numRuns: 600 },
+  )
+})
+
+test('DHCPv4: messages about free addresses are what the plain way gives (RFC 6926 section 8.3)', () => {
+  const address = fc.uint8Array({ minLength: 4, maxLength: 4 })
+  fc.assert(
+    fc.property(address, time, askedOf(4), (octets, since, asked) => {
+      const writer = new Writer(1)
+      writer.zeros(3)
+      const { baseTime } = asked
+      dialect4.writeAvailable!(writer, told(asked), numberOf(octets), since, baseTime)
+      const reference = referenceAvailable4(told(asked), octets, since, baseTime)
+      assert.deepEqual(hex(framesOf(writer.view(3))), hex([reference]))
+    }),
   )
 })
 

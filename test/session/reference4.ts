@@ -11,39 +11,15 @@ import {
   stateAt,
 } from '../../sidecar/binding.ts'
 import type { ReplyContext } from '../../sidecar/session/dialect.ts'
+import { firstReply } from '../../sidecar/session/dialect4.ts'
+import { neverCaptured4 } from '../../sidecar/session/never-captured.ts'
 import { secondsLeft, secondsSince } from '../../sidecar/session/relative-time.ts'
+import { readableOptions4 } from '../../sidecar/session/relay4.ts'
 import type { Moment } from '../../sidecar/session/session-io.ts'
 import type { RawOption } from '../../sidecar/wire/option-table.ts'
 import { encodeFrame4 } from '../../sidecar/wire/v4/codec.ts'
 import { MessageType4, Op } from '../../sidecar/wire/v4/messages.ts'
-import { Code4, DATA_SOURCE_REMOTE, type Options4, subOptions4 } from '../../sidecar/wire/v4/options.ts'
-import { WireError } from '../../sidecar/wire/wire-error.ts'
-
-/** Options whose value a reply states itself, so that a captured one of the client never stands in for it. */
-const neverCaptured: ReadonlySet<number> = new Set([
-  50, // requested-ip-address
-  51,
-  52,
-  53,
-  54,
-  55,
-  57,
-  58,
-  59,
-  61,
-  82,
-  90,
-  91,
-  92,
-  151,
-  152,
-  153,
-  154,
-  155,
-  156,
-  157,
-  221,
-])
+import { Code4, DATA_SOURCE_REMOTE, type Options4 } from '../../sidecar/wire/v4/options.ts'
 
 const MAX_CHADDR = 16
 
@@ -62,6 +38,29 @@ export function reference4(
   moment: Moment,
 ): Uint8Array {
   return bindingFrame(reply, toldNow(binding, moment), baseTime, moment)
+}
+
+/** The frame about a configured address of which no binding is known. */
+export function referenceAvailable4(
+  reply: ReplyContext,
+  address: Uint8Array,
+  since: LogicalSeconds,
+  baseTime: LogicalSeconds,
+): Uint8Array {
+  const wants = (code: number): boolean => reply.query.requested.has(code) && !reply.rights.withhold.has(code)
+  return encodeFrame4({
+    op: Op.reply,
+    type: MessageType4.leaseUnassigned,
+    xid: reply.query.xid,
+    ciaddr: address,
+    options: {
+      ...firstReply(reply),
+      baseTime: reply.query.wantsBaseTime ? baseTime : undefined,
+      // `since` is on L as base-time is: the two clocks do not come into it.
+      startTimeOfState: wants(Code4.startTimeOfState) ? Math.max(0, baseTime - since) : undefined,
+      dhcpState: wants(Code4.dhcpState) ? BindingState.available : undefined,
+    },
+  })
 }
 
 function toldNow(binding: Binding, moment: Moment): Told {
@@ -144,8 +143,8 @@ function bindingOptions(
 
 /** Requested options that the client sent; host name as Kea stores it where the client sent none. */
 function clientOptions(data: BindingData, wants: (code: number) => boolean): RawOption[] | undefined {
-  const found = safeSubOptions(data.options).filter(
-    (option) => wants(option.code) && !neverCaptured.has(option.code),
+  const found = readableOptions4(data.options).filter(
+    (option) => wants(option.code) && !neverCaptured4.has(option.code),
   )
   if (
     wants(Code4.hostName) &&
@@ -154,19 +153,4 @@ function clientOptions(data: BindingData, wants: (code: number) => boolean): Raw
   )
     found.push({ code: Code4.hostName, data: data.hostname })
   return found.length > 0 ? found : undefined
-}
-
-/** server-identifier goes into the first reply of a query only (RFC 6926 section 7.3). */
-function firstReply(reply: ReplyContext): Options4 {
-  return reply.first ? { serverIdentifier: reply.service.identity } : {}
-}
-
-/** Relays and clients sent these; what cannot be taken apart counts as absent. */
-function safeSubOptions(value: Uint8Array): RawOption[] {
-  try {
-    return subOptions4(value)
-  } catch (error) {
-    if (error instanceof WireError) return []
-    throw error
-  }
 }

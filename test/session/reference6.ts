@@ -4,20 +4,20 @@ import {
   type BindingData,
   BindingState,
   expiryOf,
-  INFINITE,
   type LogicalSeconds,
+  preferredUntil,
   sameOctets,
   stateAt,
 } from '../../sidecar/binding.ts'
+import { FIXED_OCTETS, MEMBER_OCTETS, NO_CLIENT } from '../../sidecar/session/bindings6.ts'
 import type { ReplyContext } from '../../sidecar/session/dialect.ts'
-import type { Asker } from '../../sidecar/session/query.ts'
+import { neverCaptured6 } from '../../sidecar/session/never-captured.ts'
 import { secondsLeft, secondsSince } from '../../sidecar/session/relative-time.ts'
 import { relayOptions6 } from '../../sidecar/session/relay6.ts'
-import type { Moment, Service } from '../../sidecar/session/session-io.ts'
+import { dataFrame, replyFrame } from '../../sidecar/session/reply6.ts'
+import type { Moment } from '../../sidecar/session/session-io.ts'
 import { toSeconds2000 } from '../../sidecar/wire/absolute-time.ts'
 import type { RawOption } from '../../sidecar/wire/option-table.ts'
-import { encodeFrame6 } from '../../sidecar/wire/v6/codec.ts'
-import { MessageType6 } from '../../sidecar/wire/v6/messages.ts'
 import {
   type ClientData6,
   Code6,
@@ -27,33 +27,6 @@ import {
   rawOptions6,
 } from '../../sidecar/wire/v6/options.ts'
 import { WireError } from '../../sidecar/wire/wire-error.ts'
-
-/** Options whose value a reply states itself, so that a captured one of the client never stands in for it. */
-const neverCaptured: ReadonlySet<number> = new Set([
-  Code6.clientId,
-  Code6.serverId,
-  3, // IA_NA
-  4, // IA_TA
-  Code6.iaAddress,
-  Code6.requestedOptions,
-  Code6.relayMessage,
-  Code6.authentication,
-  Code6.status,
-  25, // IA_PD
-  Code6.iaPrefix,
-  Code6.leaseQuery,
-  Code6.clientData,
-  Code6.clientLastTransactionTime,
-  Code6.relayData,
-  Code6.clientLink,
-  Code6.virtualSubnet,
-  Code6.baseTime,
-  Code6.startTime,
-  Code6.endTime,
-])
-
-/** Kea's DUID of nobody, for a binding without a client: each CLIENT_DATA has a CLIENTID (RFC 5007 section 4.4.2). */
-const NO_CLIENT = new Uint8Array(3)
 
 /** The frames about a binding and what its client holds besides; those told in full go into `reply.told`. */
 export function reference6(
@@ -71,38 +44,12 @@ export function reference6(
   return groupFrames(reply, binding, live, grouped, base, moment)
 }
 
-function replyIds(asker: Asker, service: Service): Options6 {
-  return {
-    clientId: asker.requestorId.length > 0 ? asker.requestorId : undefined,
-    serverId: service.identity,
-  }
-}
-
-/** The query's one LEASEQUERY-REPLY if it is the first, else a LEASEQUERY-DATA (RFC 7653 section 6.2.3). */
-function replyFrame(reply: ReplyContext, options: Options6): Uint8Array {
-  if (!reply.first) return dataFrame(reply, options)
-  return encodeFrame6({
-    type: MessageType6.leasequeryReply,
-    xid: reply.query.xid,
-    options: { ...replyIds(reply.query, reply.service), ...options },
-  })
-}
-
-function dataFrame(reply: ReplyContext, options: Options6): Uint8Array {
-  return encodeFrame6({ type: MessageType6.leasequeryData, xid: reply.query.xid, options })
-}
-
 /** Companions that are the client's now, and that this requestor may see. */
 function liveOnes<B extends BindingData>(companions: readonly B[], reply: ReplyContext, moment: Moment): B[] {
   return companions.filter(
     (companion) => stateAt(companion, moment.keaNow) === BindingState.active && reply.inScope(companion),
   )
 }
-
-/** An OPTION_IAPREFIX with its header, the larger of the two. */
-const MEMBER_OCTETS = 4 + 25
-/** Message header and everything in it that does not grow with the binding's data, generously. */
-const FIXED_OCTETS = 256
 
 /**
  * One client on one link, in as many messages as it takes to keep each below the limit (RFC 5007 section 4.1.2.2): the
@@ -167,17 +114,11 @@ function member(
     : { prefix: data.address, prefixLength: data.prefixLength, ...lifetimes }
 }
 
-function preferredUntil(data: BindingData): number {
-  return data.preferredLifetime === INFINITE
-    ? Number.POSITIVE_INFINITY
-    : data.clientLastTransaction + data.preferredLifetime
-}
-
 /** Relay data and captured options, as asked for and permitted (RFC 5007 sections 4.1.2.4 and 4.4.2). */
 function describe(reply: ReplyContext, data: BindingData): ClientData6 {
   const wants = (code: number): boolean => reply.query.requested.has(code) && !reply.rights.withhold.has(code)
   const options = safeOptions(data.options).filter(
-    (option) => wants(option.code) && !neverCaptured.has(option.code),
+    (option) => wants(option.code) && !neverCaptured6.has(option.code),
   )
   return {
     // peer-address(16), then the relay message.
