@@ -16,6 +16,11 @@ export class AddressSet {
     chunk[(address & (CHUNK - 1)) >>> 5]! |= 1 << (address & 31)
   }
 
+  has(address: number): boolean {
+    const bits = this.#chunkOf(address)?.[(address & (CHUNK - 1)) >>> 5] ?? 0
+    return (bits & (1 << (address & 31))) !== 0
+  }
+
   /** How many addresses from this one on are in the set, as far as one chunk shows: 0 = this one is not. */
   run(from: number): number {
     const chunk = this.#chunkOf(from)

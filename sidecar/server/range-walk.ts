@@ -1,15 +1,16 @@
 // What a DHCPv4 Bulk query about all configured addresses is told after the scan of the stored bindings: those of which
-// there was none. To look up each of them all would cost more than the scan.
-import type { Binding } from '../binding.ts'
+// there was none. To look up each one would cost more than the scan.
+import type { Binding, ChangeNumber } from '../binding.ts'
 import type { PackedBinding } from '../packed-binding.ts'
 import type { BulkFind, Moment, ScanQuery } from '../session/session-io.ts'
 import type { BulkStore, ChangeWindow } from '../store/store.ts'
 import { AddressSet } from './address-set.ts'
-import type { Ranges4 } from './topology.ts'
+import { numberOf, type Ranges4 } from './topology.ts'
 
 /** Looks and finds after which the caller looks at clock and octets. */
 const STEP_VISITS = 1024
 const STEP_FINDS = 32
+const STEP_CHANGES = 128
 
 const NOBODY: readonly PackedBinding[] = []
 
@@ -23,6 +24,10 @@ export class RangeWalk {
   readonly #query: ScanQuery
   readonly #window: ChangeWindow | undefined
   readonly #looked = new AddressSet()
+  /** Of bindings that changed since the opening: who came meanwhile is one of them. */
+  readonly #changed = new AddressSet()
+  /** Changes up to here are in it. */
+  #followed: ChangeNumber
   readonly #address = new Uint8Array(4)
   /** Where the range begins that is walked. */
   #range = 0
@@ -34,6 +39,7 @@ export class RangeWalk {
     this.#query = query
     this.#window = window
     this.#at = ranges[0] ?? 0
+    this.#followed = store.newestChange
   }
 
   get done(): boolean {
@@ -51,6 +57,7 @@ export class RangeWalk {
    * @returns how many addresses were looked at
    */
   go(moment: Moment, finds: BulkFind[]): number {
+    if (!this.#follow()) return STEP_CHANGES
     let visits = 0
     for (let found = 0; visits < STEP_VISITS && found < STEP_FINDS && !this.done; visits++) {
       const known = this.#looked.run(this.#at)
@@ -65,15 +72,26 @@ export class RangeWalk {
     return visits
   }
 
+  /** @returns whether all changes are known */
+  #follow(): boolean {
+    if (this.#followed === this.#store.newestChange) return true
+    const { changes, through, atEnd } = this.#store.changesAfter(this.#followed, STEP_CHANGES)
+    for (const change of changes) {
+      if (change.kind === 'binding') this.#changed.add(numberOf(change.binding.address))
+    }
+    this.#followed = through
+    return atEnd
+  }
+
+  /** What the scan has not looked at, nor changed since, has no binding; by a window it does not look at all. */
+  get #isFree(): boolean {
+    return this.#window === undefined && !this.#changed.has(this.#at)
+  }
+
   /** @returns whether there was something to tell */
   #look(moment: Moment, finds: BulkFind[]): boolean {
     const { pen, where } = this.#query
-    const address = this.#address
-    address[0] = this.#at >>> 24
-    address[1] = this.#at >>> 16
-    address[2] = this.#at >>> 8
-    address[3] = this.#at
-    const known = this.#store.peek(address)
+    const known = this.#isFree ? undefined : this.#store.peek(this.#octets())
     if (known === undefined) {
       // An end that is forgotten lies before the horizon, which may have moved since the scan began.
       const since = (this.#store.horizon ?? 0) - 1
@@ -84,8 +102,17 @@ export class RangeWalk {
     if (this.#window !== undefined && !changedWithin(known, this.#window)) return false
     if (!where(known, moment)) return false
     if (pen?.write(known, NOBODY, moment) !== true)
-      finds.push({ kind: 'binding', binding: this.#store.get(address)!, companions: [] })
+      finds.push({ kind: 'binding', binding: this.#store.get(this.#octets())!, companions: [] })
     return true
+  }
+
+  #octets(): Uint8Array {
+    const address = this.#address
+    address[0] = this.#at >>> 24
+    address[1] = this.#at >>> 16
+    address[2] = this.#at >>> 8
+    address[3] = this.#at
+    return address
   }
 }
 
