@@ -66,7 +66,15 @@ export class FeedFollower {
     const { family, store, clock, opening, settings } = options
     const sameHost = options.endpoint.startsWith('ipc:')
     this.#follower = new Follower(
-      { family, store, clock, opening, sameHost, ...(settings === undefined ? {} : { settings }) },
+      {
+        family,
+        store,
+        clock,
+        opening,
+        sameHost,
+        sendNow: () => this.#handOut(),
+        ...(settings === undefined ? {} : { settings }),
+      },
       performance.now(),
     )
     this.#link = new Link({

@@ -49,6 +49,11 @@ export interface FollowerOptions {
   readonly settings?: Partial<FollowerSettings>
   /** Kea runs on this host, under the same clock. */
   readonly sameHost?: boolean
+  /**
+   * Called where {@link Follower.takeOutputs} has a request and work follows that need not be over before it is sent.
+   * Whoever does nothing about it sends it after that work.
+   */
+  readonly sendNow?: () => void
 }
 
 /** Events of batches that waited, before other work gets its turn. */
@@ -86,7 +91,7 @@ export class Follower {
     this.#family = options.family
     this.#store = options.store
     this.#keaClock = new KeaClock(options.sameHost)
-    this.#progress = new Progress(options.store, options.clock, options.settings ?? {})
+    this.#progress = new Progress(options.store, options.clock, options.settings ?? {}, options.sendNow)
     this.#config = new KeaConfig(this.#progress)
     this.#replay = new Replay(this.#progress)
     this.#proof = new Proof(this.#progress, options.opening.wasClean)

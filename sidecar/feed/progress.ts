@@ -89,8 +89,17 @@ export class Progress {
   #outputs: FollowerOutput[] = []
   readonly #troubles = new Map<TroubleKind, string>()
 
-  constructor(store: BindingStore, clock: () => LogicalSeconds, settings: Partial<FollowerSettings>) {
+  /** What there is to send goes out before longer work, see FollowerOptions. */
+  readonly sendNow: () => void
+
+  constructor(
+    store: BindingStore,
+    clock: () => LogicalSeconds,
+    settings: Partial<FollowerSettings>,
+    sendNow: () => void = () => {},
+  ) {
     this.store = store
+    this.sendNow = sendNow
     this.clock = clock
     this.settings = { ...defaultFollowerSettings, ...settings }
     this.asker = new Asker((request) => this.output({ kind: 'request', request }))

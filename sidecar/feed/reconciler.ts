@@ -137,14 +137,19 @@ export class Reconciler {
     const page = walk?.held
     if (walk === undefined || page === undefined || this.#progress.seq < page.stamp) return
     walk.held = undefined
-    if (!walk.lostTrack) {
-      this.#apply(walk, page)
-      if (walk.advance(page)) {
-        walk.stage = 'counting'
-        return
-      }
+    if (walk.lostTrack) {
+      this.#ask(walk, now)
+      return
     }
-    this.#ask(walk, now)
+    const isCovered = walk.advance(page)
+    if (!isCovered) {
+      // Kea reads the next page while this one is applied.
+      this.#progress.asker.ask(requestOf(walk), now)
+      this.#progress.sendNow()
+    }
+    this.#apply(walk, page)
+    if (isCovered) walk.stage = 'counting'
+    else walk.pageAsked() // Only now: the rows of this page were beside the events since it was asked for.
   }
 
   /** A bounded piece of the end of a walk. @param keaNow Kea's clock */

@@ -36,6 +36,7 @@ export class Driver {
         store: this.store,
         clock: () => this.logical,
         opening: { wasClean },
+        sendNow: () => this.collect(),
         settings: { walkEveryMs: 0, ...this.#settings },
       },
       this.now,

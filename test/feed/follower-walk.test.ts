@@ -59,6 +59,31 @@ describe('first start', () => {
     assert.deepEqual(driver.store.get(ipv4(2))?.hardwareAddress, leaseRow(ipv4(2), 9).hardwareAddress)
   })
 
+  it('asks for the next page before it applies one, and still knows which rows are older than events', () => {
+    const driver = new Driver()
+    driver.hook.pageSize = 2
+    for (let i = 1; i <= 4; i++) driver.hook.writeSilently(leaseRow(ipv4(i), i))
+    driver.answer()
+    const pageAsked = () => driver.requests.find(({ body }) => body.kind === 'page')
+    const first = pageAsked()!
+    const stale = driver.hook.answer(first)
+    driver.hook.write(leaseRow(ipv4(2), 9))
+    driver.deliver()
+    driver.requests = []
+    const put = driver.store.put.bind(driver.store)
+    const underWay: boolean[] = []
+    driver.store.put = (data, at) => {
+      underWay.push(pageAsked() !== undefined)
+      return put(data, at)
+    }
+    driver.reply(stale)
+    assert.deepEqual(underWay, [true]) // Of the first row; the second one is older than its event.
+    assert.deepEqual(driver.store.get(ipv4(2))?.hardwareAddress, leaseRow(ipv4(2), 9).hardwareAddress)
+    driver.settle()
+    assert.equal(driver.store.counts.get(BindingState.active), 4)
+    assert.deepEqual(driver.store.get(ipv4(2))?.hardwareAddress, leaseRow(ipv4(2), 9).hardwareAddress)
+  })
+
   it('holds a page until the events up to its stamp are applied', () => {
     const driver = new Driver()
     driver.answer()
