@@ -17,6 +17,7 @@ import { sameSelectors } from './indexes.ts'
 import { KeyedHash } from './keyed-hash.ts'
 import { Marks, OverdueSearch } from './marks.ts'
 import type { OrdinalList } from './ordinals.ts'
+import { PrefixLengths } from './prefix-lengths.ts'
 import { ReadAhead } from './read-ahead.ts'
 import {
   DEFAULT_RETENTION,
@@ -58,8 +59,7 @@ export class Memory {
   readonly #counts = new Map<BindingState, number>()
   /** Ends that pruning dropped since the start, by why they had to go. */
   readonly forgotten: Record<PruneReason, number> = { age: 0, count: 0 }
-  /** How many bindings there are of each prefix length. */
-  readonly #lengths = new Uint32Array(256)
+  readonly #lengths: PrefixLengths
   #endedBindings = 0
   #newestAt: LogicalSeconds = 0
   #prunedThrough: ChangeNumber = 0
@@ -88,6 +88,7 @@ export class Memory {
     this.chains = new SelectorChains(this.table, hash)
     this.#scans = new BulkScans(this)
     this.#ahead = new ReadAhead(this.table, this.index)
+    this.#lengths = new PrefixLengths(this.table)
     this.#marks = new Marks(this.table)
     this.#overdue = new OverdueSearch(this.table)
     for (const state of Object.values(BindingState)) this.#counts.set(state, 0)
@@ -134,7 +135,7 @@ export class Memory {
       ordinal = this.#allocate(data.address, 0)
       table.enter(ordinal, data.address)
       this.#count(data.state, 1)
-      this.#lengths[data.prefixLength]!++
+      this.#lengths.count(data.prefixLength, 1)
     } else {
       const octets = table.octets.differing(ordinal, data)
       relink = this.chains.differing(ordinal, data, octets)
@@ -147,8 +148,8 @@ export class Memory {
         index.clear(number)
       } else {
         this.#dropDeparture(data)
-        this.#lengths[table.prefixLength(ordinal)]!--
-        this.#lengths[data.prefixLength]!++
+        this.#lengths.count(table.prefixLength(ordinal), -1)
+        this.#lengths.count(data.prefixLength, 1)
         this.chains.unlink(ordinal, relink)
         this.#depart(ordinal, data, at)
       }
@@ -220,19 +221,7 @@ export class Memory {
 
   /** The binding of this address, and the delegated prefixes that contain it, the longest first. */
   covering(address: Uint8Array): number[] {
-    const { table } = this
-    const found: number[] = []
-    const exact = table.find(address)
-    if (exact !== 0 && table.prefixLength(exact) === 0) found.push(exact)
-    const start = Uint8Array.from(address)
-    for (let length = 8 * address.length; length > 0; length--) {
-      // In order of length, so each step takes off one bit more.
-      if (length < 8 * address.length) start[length >>> 3]! &= ~(0x80 >>> (length & 7))
-      if (this.#lengths[length] === 0) continue
-      const ordinal = table.find(start)
-      if (ordinal !== 0 && table.prefixLength(ordinal) === length) found.push(ordinal)
-    }
-    return found
+    return this.#lengths.covering(address)
   }
 
   // ---- the change index
@@ -429,7 +418,7 @@ export class Memory {
     table.enterStored(ordinal)
     this.chains.link(ordinal, ALONG[this.family])
     this.#unchainedEnd = ordinal
-    this.#lengths[table.prefixLength(ordinal)]!++
+    this.#lengths.count(table.prefixLength(ordinal), 1)
     this.#count(table.state(ordinal), 1)
     table.noteExpiry(ordinal)
     return true
@@ -493,7 +482,7 @@ export class Memory {
   #removeBinding(ordinal: number): void {
     this.table.leave(ordinal)
     this.chains.unlink(ordinal, ALL_CHAINS)
-    this.#lengths[this.table.prefixLength(ordinal)]!--
+    this.#lengths.count(this.table.prefixLength(ordinal), -1)
     this.#count(this.table.state(ordinal), -1)
     this.#remove(ordinal)
   }
