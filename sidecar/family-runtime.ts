@@ -23,7 +23,7 @@ import { topologyOf } from './server/topology.ts'
 import { dialect4 } from './session/dialect4.ts'
 import { dialect6 } from './session/dialect6.ts'
 import { Session } from './session/session.ts'
-import { shareFrames } from './session/shared-frames.ts'
+import { shareBatches } from './session/shared-batches.ts'
 import { openStore, type Store, type StoreAlarm } from './store/open.ts'
 
 export interface FamilyOptions {
@@ -81,7 +81,7 @@ export class FamilyRuntime {
     this.#log = log
     this.#pruning = new PruningLog(log)
     this.endpoint = endpoint
-    const dialect = shareFrames(family === 4 ? dialect4 : dialect6)
+    const dialect = shareBatches(family === 4 ? dialect4 : dialect6)
     this.service = new RequestorService({
       family,
       store,

@@ -646,7 +646,7 @@ export const slips: readonly Trace[] = [
     wrong:
       'Requestors share an encoding that differs for them: the first reply, the base-time’s second, scope, withheld options, another T1.',
     shownBy: {
-      'test/session/shared-frames.test.ts': [
+      'test/session/shared-batches.test.ts': [
         'are octet for octet what each session would have encoded for itself',
         'are made once for all requestors of one view, and once for each view',
       ],

@@ -1,8 +1,8 @@
-// What the session of an active query asks of the store, answered in one slice: changes with the companions that a DHCPv6
-// message needs, handed over or, in a catch-up phase, shown to the session's pen where they lie.
+// What the session of an active query asks of the store, answered in one slice: changes are shown to its pen where they lie,
+// with the companions that a DHCPv6 message needs.
 import type { Binding, BindingData, ChangeNumber, LogicalSeconds } from '../binding.ts'
 import { BindingState, sameOctets } from '../binding.ts'
-import type { ActiveChange, ChangeBatch, ChangePen, Input, Moment } from '../session/session-io.ts'
+import type { Action, ActiveChange, ChangePen, Input, Moment } from '../session/session-io.ts'
 import type { BindingStore, BulkStore, Change } from '../store/store.ts'
 import type { BindingView } from '../store/view.ts'
 
@@ -48,14 +48,14 @@ export function openAt(
   return { type: 'opened', after: Math.min(after, newest), newest, complete }
 }
 
-/** Batches kept: requestors at the tail mostly ask for the same one. */
-const KEPT_BATCHES = 4
+/** Places kept: requestors at the tail mostly stand at the same one. */
+const KEPT_PLACES = 4
 
-/** Answers `read` and `write-changes`. Requestors that read on from the same place, before anything else is stored, share one batch. */
 export class ChangeReader {
   readonly #store: BulkStore
   #linkOf: LinkOf
-  #kept = new Map<string, ChangeBatch>()
+  /** Who reads on from the same place, before anything else is stored, can be told the same. */
+  readonly #places = new Map<string, object>()
   #newest = -1
   #prunedThrough = -1
 
@@ -66,84 +66,56 @@ export class ChangeReader {
 
   set linkOf(linkOf: LinkOf) {
     this.#linkOf = linkOf
-    this.#kept.clear()
+    this.#places.clear()
   }
 
-  /** At most `limit` changes after `after`, and fewer where they are large. */
-  read(after: ChangeNumber, limit: number): ChangeBatch {
+  /** Answers `write-changes`: until the pen has written enough, or much was looked at. */
+  write(
+    { after, until, limit, pen }: Omit<Extract<Action, { type: 'write-changes' }>, 'type'>,
+    moment: Moment,
+  ): Extract<Input, { type: 'written' }> {
+    const { newestChange: newest, prunedThrough } = this.#store
+    if (prunedThrough > after) return { type: 'written', through: after, newest, overtaken: true }
+    const told = pen.begin(this.#place(after, limit), moment)
+    const through = told ?? this.#walk(after, until ?? newest, limit, pen)
+    return { type: 'written', through, newest, overtaken: false }
+  }
+
+  #walk(after: ChangeNumber, until: ChangeNumber, limit: number, pen: ChangePen): ChangeNumber {
+    const store = this.#store
+    const linkOf = this.#linkOf
+    const ends = performance.now() + SLICE_MS
+    let shown = 0
+    return store.walkChanges(after, until, MAX_VISITED, (change, isDeparture, next) => {
+      pen.turnTo(next)
+      if (isDeparture) pen.tell(withCompanions(store, linkOf, { kind: 'departure', departure: change }))
+      else if (pen.wants(change)) {
+        const companions = besidesOf(store, linkOf, change)
+        if (companions !== undefined) pen.write(change, companions)
+        else pen.tell(withCompanions(store, linkOf, { kind: 'binding', binding: change }))
+      }
+      shown++
+      if (shown === limit || pen.length >= MAX_SLICE_OCTETS) return false
+      return shown % STEP_CHANGES !== 0 || performance.now() < ends
+    })
+  }
+
+  #place(after: ChangeNumber, limit: number): object {
     const { newestChange, prunedThrough } = this.#store
     if (newestChange !== this.#newest || prunedThrough !== this.#prunedThrough) {
-      this.#kept.clear()
+      this.#places.clear()
       this.#newest = newestChange
       this.#prunedThrough = prunedThrough
     }
     const key = `${after} ${limit}`
-    let batch = this.#kept.get(key)
-    if (batch === undefined) {
-      batch = readChanges(this.#store, this.#linkOf, after, limit)
-      if (this.#kept.size >= KEPT_BATCHES) this.#kept.clear()
-      this.#kept.set(key, batch)
+    let place = this.#places.get(key)
+    if (place === undefined) {
+      if (this.#places.size >= KEPT_PLACES) this.#places.clear()
+      place = {}
+      this.#places.set(key, place)
     }
-    return batch
+    return place
   }
-
-  write(
-    after: ChangeNumber,
-    until: ChangeNumber,
-    pen: ChangePen,
-    moment: Moment,
-  ): Extract<Input, { type: 'written' }> {
-    return writeChanges(this.#store, this.#linkOf, after, until, pen, moment)
-  }
-}
-
-/** One slice, in which `pen` is shown what there is: until it has written enough, or has looked at much. */
-export function writeChanges(
-  store: BulkStore,
-  linkOf: LinkOf,
-  after: ChangeNumber,
-  until: ChangeNumber,
-  pen: ChangePen,
-  moment: Moment,
-): Extract<Input, { type: 'written' }> {
-  const { newestChange: newest } = store
-  if (store.prunedThrough > after) return { type: 'written', through: after, newest, overtaken: true }
-  const ends = performance.now() + SLICE_MS
-  let looked = 0
-  const through = store.walkChanges(after, until, MAX_VISITED, (change, isDeparture) => {
-    if (isDeparture) pen.tell(withCompanions(store, linkOf, { kind: 'departure', departure: change }), moment)
-    else if (pen.wants(change)) {
-      const companions = besidesOf(store, linkOf, change)
-      if (companions !== undefined) pen.write(change, companions, moment)
-      else pen.tell(withCompanions(store, linkOf, { kind: 'binding', binding: change }), moment)
-    }
-    if (pen.length >= MAX_SLICE_OCTETS) return false
-    return ++looked % STEP_CHANGES !== 0 || performance.now() < ends
-  })
-  return { type: 'written', through, newest, overtaken: false }
-}
-
-/** One slice, read anew: at most `limit` changes, and fewer where they are large. */
-export function readChanges(
-  store: BindingStore,
-  linkOf: LinkOf,
-  after: ChangeNumber,
-  limit: number,
-): ChangeBatch {
-  const overtaken = store.prunedThrough > after
-  const { newestChange: newest } = store
-  const read = store.changesAfter(after, limit, MAX_VISITED)
-  const changes: ActiveChange[] = []
-  let octets = 0
-  for (const [index, change] of read.changes.entries()) {
-    const active = withCompanions(store, linkOf, change)
-    changes.push(active)
-    octets += sizeOf(active)
-    if (octets >= MAX_SLICE_OCTETS && index < read.changes.length - 1) {
-      return { changes, through: numberOf(change), atEnd: false, newest, overtaken }
-    }
-  }
-  return { changes, through: read.through, atEnd: read.atEnd, newest, overtaken }
 }
 
 /** A change with all that a message about it needs. */
@@ -201,8 +173,4 @@ export function sizeOf(change: ActiveChange): number {
     about.hostname.length +
     32 * change.companions.length
   )
-}
-
-function numberOf(change: Change): ChangeNumber {
-  return change.kind === 'binding' ? change.binding.changeNumber : change.departure.changeNumber
 }

@@ -3,15 +3,7 @@ import type { LogicalSeconds } from '../binding.ts'
 import type { Requester } from '../config-requesters.ts'
 import type { ActiveProgress } from '../session/active-run.ts'
 import type { Phase } from '../session/phases.ts'
-import type {
-  Action,
-  ChangeBatch,
-  ChangePen,
-  Input,
-  Moment,
-  Rights,
-  ScanQuery,
-} from '../session/session-io.ts'
+import type { Action, Input, Moment, Rights, ScanQuery } from '../session/session-io.ts'
 import type { OpenBulk } from './bulk-reader.ts'
 import type { Connection } from './connection.ts'
 import type { Refused } from './refused.ts'
@@ -42,8 +34,7 @@ export interface ConnectionHost {
     requester: Requester,
     waitedMs: number,
   ): Extract<Input, { type: 'opened' | 'terminate' }> | 'later'
-  read(after: number, limit: number): ChangeBatch
-  writeChanges(after: number, until: number, pen: ChangePen): Extract<Input, { type: 'written' }>
+  writeChanges(asked: Extract<Action, { type: 'write-changes' }>): Extract<Input, { type: 'written' }>
   /**
    * Begins to look for what a Bulk query asks for; `later`: it cannot be said yet whether that can be done, ask again in a
    * moment.

@@ -14,7 +14,6 @@ import { QueryLog } from './query-log.ts'
 import { type RefusalReason, Refused } from './refused.ts'
 import { type RequestorStatus, viewOf } from './requestor-status.ts'
 import { type MessageStream, plainStream, type SecuredPeer } from './tls.ts'
-import type { Turn } from './turns.ts'
 
 /** Milliseconds that a closing connection may take to hand over what was sent. */
 const CLOSE_MS = 5_000
@@ -241,14 +240,8 @@ export class Connection {
         this.#queryActive = true
         this.#host.turns.take(() => this.#open(action.since, performance.now()), 'tail')
         return
-      case 'read':
-        this.#read('tail', () => ({
-          type: 'batch',
-          batch: this.#host.read(action.after, action.limit),
-        }))
-        return
       case 'write-changes':
-        this.#read('long', () => this.#host.writeChanges(action.after, action.until, action.pen))
+        this.#read(action)
         return
       case 'scan-open':
         this.#scans.open(action.scan, action.query)
@@ -281,15 +274,16 @@ export class Connection {
     }
   }
 
-  /** Reads changes when its turn has come. */
-  #read(turn: Turn, answer: () => Input): void {
+  /** Has changes written when its turn has come. */
+  #read(asked: Extract<Action, { type: 'write-changes' }>): void {
     this.#reads = true
-    this.#host.turns.take(() => {
+    const read = () => {
       this.#reads = false
       if (this.#closing || this.#gone) return
-      const input = this.#guarded(answer)
-      if (input !== undefined) this.#tell(input)
-    }, turn)
+      const written = this.#guarded(() => this.#host.writeChanges(asked))
+      if (written !== undefined) this.#tell(written)
+    }
+    this.#host.turns.take(read, asked.until === undefined ? 'tail' : 'long')
   }
 
   #startTls(): void {

@@ -7,14 +7,7 @@ import { ConfigError } from '../config-map.ts'
 import type { Requester } from '../config-requesters.ts'
 import { reasonOf, SidecarError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type {
-  ChangeBatch,
-  ChangePen,
-  Moment,
-  Rights,
-  ScanQuery,
-  SessionSettings,
-} from '../session/session-io.ts'
+import type { Action, Moment, Rights, ScanQuery, SessionSettings } from '../session/session-io.ts'
 import { shortTimers } from '../short-timers.ts'
 import { Admission } from './admission.ts'
 import { sameRights } from './allow-list.ts'
@@ -313,12 +306,8 @@ export class RequestorService implements ConnectionHost {
     return this.#openings.active(since, requester, waitedMs)
   }
 
-  read(after: number, limit: number): ChangeBatch {
-    return this.#reader.read(after, limit)
-  }
-
-  writeChanges(after: number, until: number, pen: ChangePen) {
-    return this.#reader.write(after, until, pen, this.moment())
+  writeChanges(asked: Extract<Action, { type: 'write-changes' }>) {
+    return this.#reader.write(asked, this.moment())
   }
 
   openBulk(query: ScanQuery, requester: Requester, waitedMs: number) {

@@ -1,13 +1,6 @@
 // An active query is a cursor over the change index. Here is where it stands, what it may say about time, and when it has
 // caught up; no octets, no connection.
 import type { ChangeNumber, LogicalSeconds } from '../binding.ts'
-import type { ActiveChange, ChangeBatch } from './session-io.ts'
-
-/** What is to be told next, with the base-time that its message may carry. */
-export interface Step {
-  readonly change: ActiveChange
-  readonly baseTime: LogicalSeconds
-}
 
 /**
  * The base-time rule, on which resuming rests: after the catch-up phase a message's base-time is never later than the
@@ -67,28 +60,27 @@ export class ActiveCursor {
   }
 
   /**
-   * In the catch-up phase: everything up to `through` was sent, of an index whose newest change is `newest` at the second
-   * `now`.
-   * @returns the base-time of CatchUpComplete, where that ends the phase: of what is to be sent from there on, nothing was
-   *   stored before the query came
+   * Base-time of the message about the change that comes next, sent at the second `now`.
+   * @param next change time of the one behind it, which bounds all that are left: change times do not go back along the
+   *   index; undefined = there is none
    */
-  catchUp(through: ChangeNumber, newest: ChangeNumber, now: LogicalSeconds): LogicalSeconds | undefined {
-    this.#after = through
-    if (this.#until === undefined || through < this.#until) return undefined
-    this.#until = undefined
-    if (through === newest) this.#oldestUnsent = now
+  step(next: LogicalSeconds | undefined, now: LogicalSeconds): LogicalSeconds {
+    if (this.#until !== undefined) return now
+    this.#oldestUnsent = next ?? now
     return this.baseTime(now)
   }
 
-  /** As {@link advance}, where all of the batch is sent in one go. */
-  pass(batch: ChangeBatch, now: LogicalSeconds): void {
-    const last = batch.changes.at(-1)
-    if (last !== undefined) {
-      this.#oldestUnsent = batch.atEnd ? now : changedAtOf(last)
-      this.baseTime(now)
-    }
-    this.#after = batch.through
-    if (batch.atEnd) this.#oldestUnsent = now
+  /**
+   * Everything up to `through` was sent, of an index whose newest change is `newest` at the second `now`.
+   * @returns the base-time of CatchUpComplete, where that ends the catch-up phase: of what is to be sent from there on,
+   *   nothing was stored before the query came
+   */
+  moveTo(through: ChangeNumber, newest: ChangeNumber, now: LogicalSeconds): LogicalSeconds | undefined {
+    this.#after = through
+    const completes = this.#until !== undefined && through >= this.#until
+    if (completes) this.#until = undefined
+    if (this.#until === undefined && through === newest) this.#oldestUnsent = now
+    return completes ? this.baseTime(now) : undefined
   }
 
   /** The catch-up phase is over without having been completed: whatever is up to `newest` will not be sent. */
@@ -98,28 +90,8 @@ export class ActiveCursor {
     this.#oldestUnsent = now
   }
 
-  /**
-   * Behind the catch-up phase: moves over a batch that was read after {@link after} at the second `now`. Each step must be
-   * sent before the next is asked for.
-   */
-  *advance(batch: ChangeBatch, now: LogicalSeconds): Generator<Step> {
-    const { changes } = batch
-    for (const [i, change] of changes.entries()) {
-      // Change times do not go back along the index, so the next change bounds all that are left.
-      const next = changes[i + 1]
-      this.#oldestUnsent = next === undefined && batch.atEnd ? now : changedAtOf(next ?? change)
-      yield { change, baseTime: this.baseTime(now) }
-    }
-    this.#after = batch.through
-    if (batch.atEnd) this.#oldestUnsent = now
-  }
-
   #tell(baseTime: LogicalSeconds): LogicalSeconds {
     this.#told = Math.max(this.#told, baseTime)
     return this.#told
   }
-}
-
-function changedAtOf(change: ActiveChange): LogicalSeconds {
-  return (change.kind === 'binding' ? change.binding : change.departure).changedAt
 }

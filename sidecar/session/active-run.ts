@@ -2,20 +2,11 @@
 // ends. When messages may be sent, and what else happens on the connection, is the session's business.
 import type { ChangeNumber, LogicalSeconds } from '../binding.ts'
 import { ActiveCursor } from './active-query.ts'
-import { CatchUpPen } from './catch-up-pen.ts'
+import { ActivePen } from './change-pen.ts'
 import type { Dialect, Outcome, ReplyContext } from './dialect.ts'
 import type { ActiveQuery } from './query.ts'
 import { scopeOf, viewOf } from './selection.ts'
-import type {
-  Action,
-  ChangeBatch,
-  Input,
-  Moment,
-  Rights,
-  SessionNote,
-  SessionSettings,
-} from './session-io.ts'
-import { framesAbout } from './tell-change.ts'
+import type { Action, Input, Moment, Rights, SessionNote, SessionSettings } from './session-io.ts'
 
 /** What the query makes the session do. */
 export interface ActiveHost {
@@ -27,8 +18,6 @@ export interface ActiveHost {
   note(note: SessionNote): void
   xidText(xid: number): string
 }
-
-const OVERTAKEN = 'the history was pruned before it could be sent'
 
 /** How far an active query has come, for whoever watches it. */
 export interface ActiveProgress {
@@ -53,9 +42,8 @@ export class ActiveRun {
   readonly #reply: Reply
   /** Undefined: where the query begins is being looked up. */
   #cursor: ActiveCursor | undefined
-  /** There is one in the catch-up phase. */
-  #pen: CatchUpPen | undefined
-  /** A `read` or `write-changes` is under way. */
+  #pen!: ActivePen
+  /** A `write-changes` is under way. */
   #reading = false
   /** The index may hold more than the cursor has passed. */
   #behind = false
@@ -95,7 +83,7 @@ export class ActiveRun {
 
   get phase(): 'opening' | 'catching-up' | 'live' {
     if (this.#cursor === undefined) return 'opening'
-    return this.#pen === undefined ? 'live' : 'catching-up'
+    return this.#cursor.until === undefined ? 'live' : 'catching-up'
   }
 
   /** How far it has come at `now`; undefined = where it begins is being looked up. */
@@ -130,23 +118,27 @@ export class ActiveRun {
     const { since } = this.#reply.query
     this.#lastSent = moment.mono
     if (since === undefined) {
-      this.#cursor = new ActiveCursor(newest, undefined, moment.now)
+      this.#begin(new ActiveCursor(newest, undefined, moment.now))
       this.#tell('accepted', '', moment.now, moment)
     } else if (!complete || since > moment.now + this.#settings.limits.futureSeconds) {
       // A start time ahead of L is of another server or another life of this one: nothing is known about it.
       const reason = complete
         ? 'the start time lies in the future'
         : 'the history does not reach back to the start time'
-      this.#cursor = new ActiveCursor(newest, undefined, moment.now)
+      this.#begin(new ActiveCursor(newest, undefined, moment.now))
       this.#dataMissing(reason, moment.now, moment)
     } else {
-      const cursor = new ActiveCursor(after, newest, moment.now)
-      this.#cursor = cursor
-      this.#pen = new CatchUpPen(this.#dialect, this.#reply)
+      const cursor = this.#begin(new ActiveCursor(after, newest, moment.now))
       this.#behind = after < newest
-      if (!this.#behind) this.#tellCaughtUp(cursor, after, newest, moment)
+      if (!this.#behind) this.#moveTo(cursor, after, newest, moment)
     }
     this.readOn()
+  }
+
+  #begin(cursor: ActiveCursor): ActiveCursor {
+    this.#cursor = cursor
+    this.#pen = new ActivePen(this.#dialect, this.#reply, cursor)
+    return cursor
   }
 
   /** @returns why the query has to be ended, if it has */
@@ -154,48 +146,30 @@ export class ActiveRun {
     { through, newest, overtaken }: Extract<Input, { type: 'written' }>,
     moment: Moment,
   ): string | undefined {
-    const cursor = this.#answered()
-    return this.#onRead(cursor, through === newest, moment, () => {
-      if (overtaken) {
-        // Pruning took away what had not been sent: RFC 7724 and RFC 7653 have a word for that in this phase only.
-        cursor.skipTo(newest, moment.now)
-        this.#pen = undefined
-        this.#behind = false
-        this.#dataMissing(OVERTAKEN, moment.now, moment)
-        return
-      }
-      const { frames, messages } = this.#pen!
-      this.#sendFrames(frames, messages, moment)
-      this.#tellCaughtUp(cursor, through, newest, moment)
-    })
-  }
-
-  /** @returns why the query has to be ended, if it has */
-  onBatch(batch: ChangeBatch, moment: Moment): string | undefined {
-    const cursor = this.#answered()
-    // The requestor comes back with its last base-time, and is told DataMissing then.
-    if (batch.overtaken) return OVERTAKEN
-    return this.#onRead(cursor, batch.atEnd, moment, () => this.#tellBatch(cursor, batch, moment))
-  }
-
-  /** What was asked for has come. */
-  #answered(): ActiveCursor {
-    if (this.#cursor === undefined || !this.#reading) throw new Error('changes that were not asked for')
-    this.#reading = false
-    return this.#cursor
-  }
-
-  /** @param tell tells what was read */
-  #onRead(cursor: ActiveCursor, atEnd: boolean, moment: Moment, tell: () => void): string | undefined {
+    const cursor = this.#cursor
+    if (cursor === undefined || !this.#reading) throw new Error('changes that were not asked for')
     const keepaliveDue = this.#keepaliveDue
-    this.#keepaliveDue = false
-    this.#behind = !atEnd
+    const atEnd = through === newest
     const sent = this.#reply.messages
-    tell()
-    // The answer is due at once, though nothing of this is for this requestor (RFC 7653 section 6.2.3).
-    if (this.#reply.first) this.#tell('accepted', '', cursor.baseTime(moment.now, atEnd), moment)
-    if (keepaliveDue && this.#reply.messages === sent)
-      this.#tell('keepalive', '', cursor.baseTime(moment.now, atEnd), moment)
+    this.#reading = false
+    this.#keepaliveDue = false
+    this.#behind = !atEnd && !overtaken
+    if (overtaken) {
+      // Pruning took away what had not been sent: RFC 7724 and RFC 7653 have a word for that in the catch-up phase only.
+      // Behind it the requestor is ended, comes back with its last base-time, and is told DataMissing then.
+      const reason = 'the history was pruned before it could be sent'
+      if (cursor.until === undefined) return reason
+      cursor.skipTo(newest, moment.now)
+      this.#dataMissing(reason, moment.now, moment)
+    } else {
+      const { frames, messages } = this.#pen.end(through)
+      this.#sendFrames(frames, messages, moment)
+      this.#moveTo(cursor, through, newest, moment)
+      // The answer is due at once, though nothing of this is for this requestor (RFC 7653 section 6.2.3).
+      if (this.#reply.first) this.#tell('accepted', '', cursor.baseTime(moment.now, atEnd), moment)
+      if (keepaliveDue && this.#reply.messages === sent)
+        this.#tell('keepalive', '', cursor.baseTime(moment.now, atEnd), moment)
+    }
     const lags = this.lagsTooFar(moment)
     if (lags === undefined) this.readOn()
     return lags
@@ -230,50 +204,17 @@ export class ActiveRun {
     if (this.#cursor === undefined || this.#reading) return
     this.#reading = true
     const { after, until } = this.#cursor
-    const pen = this.#pen
-    if (pen === undefined || until === undefined) {
-      this.#host.act({ type: 'read', after, limit: this.#settings.limits.batchChanges })
-    } else {
-      pen.begin()
-      this.#host.act({ type: 'write-changes', after, until, pen })
-    }
+    const limit = this.#settings.limits.batchChanges
+    this.#host.act({ type: 'write-changes', after, until, limit, pen: this.#pen })
   }
 
   /** Everything up to `through` has been told; that may end the catch-up phase. */
-  #tellCaughtUp(cursor: ActiveCursor, through: ChangeNumber, newest: ChangeNumber, moment: Moment): void {
-    const baseTime = cursor.catchUp(through, newest, moment.now)
+  #moveTo(cursor: ActiveCursor, through: ChangeNumber, newest: ChangeNumber, moment: Moment): void {
+    const baseTime = cursor.moveTo(through, newest, moment.now)
     if (baseTime === undefined) return
-    this.#pen = undefined
     const { query, messages } = this.#reply
     this.#host.note({ event: 'caught-up', xid: this.#host.xidText(query.xid), messages })
     this.#tell('catchUpComplete', '', baseTime, moment)
-  }
-
-  #tellBatch(cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): void {
-    const reply = this.#reply
-    reply.told.clear()
-    // What is told first differs from one to the other.
-    const batches = reply.first ? undefined : this.#dialect.batches
-    const { told } = cursor
-    const shared = batches?.find(batch, reply, told, moment)
-    if (shared === undefined) {
-      const messages = this.#tellSteps(cursor, batch, moment)
-      batches?.keep(batch, reply, told, moment, messages)
-    } else {
-      cursor.pass(batch, moment.now)
-      this.#sendFrames(shared.frames, shared.count, moment)
-    }
-  }
-
-  /** @returns the messages about changes */
-  #tellSteps(cursor: ActiveCursor, batch: ChangeBatch, moment: Moment): readonly Uint8Array[] {
-    const sent: Uint8Array[] = []
-    for (const { change, baseTime } of cursor.advance(batch, moment.now)) {
-      const messages = framesAbout(this.#dialect, this.#reply, change, baseTime, moment)
-      for (const message of messages) this.#send(message, moment)
-      sent.push(...messages)
-    }
-    return sent
   }
 
   #dataMissing(reason: string, baseTime: LogicalSeconds, moment: Moment): void {

@@ -83,8 +83,6 @@ export interface Dialect {
   ): void
   /** The message that ends a Bulk query: after all of it, or with a status. */
   bulkEnd(reply: ReplyContext, failure: Refusal | undefined, baseTime: LogicalSeconds): Uint8Array
-  /** A copy of a frame of this family with another transaction id. */
-  withXid(frame: Uint8Array, xid: number): Uint8Array
   /** Gives the frame of this family that begins at `at` another transaction id. */
   setXid(frames: Uint8Array, at: number, xid: number): void
   /** Where requestors share what they are told. */

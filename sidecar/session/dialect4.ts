@@ -2,7 +2,7 @@
 import type { LogicalSeconds } from '../binding.ts'
 import { PackedBinding } from '../packed-binding.ts'
 import type { RawOption } from '../wire/option-table.ts'
-import { decodeMessage4, encodeFrame4, setXid4, withXid4 } from '../wire/v4/codec.ts'
+import { decodeMessage4, encodeFrame4, setXid4 } from '../wire/v4/codec.ts'
 import { type Message4, MessageType4, Op } from '../wire/v4/messages.ts'
 import { Code4, type Options4, SubCode4, subOptions4 } from '../wire/v4/options.ts'
 import { Status4 } from '../wire/v4/status.ts'
@@ -141,7 +141,6 @@ export const dialect4: Dialect = {
     })
   },
 
-  withXid: withXid4,
   setXid: setXid4,
 
   relayIds: (data) => relayOptions4(data, SubCode4.relayId),

@@ -3,7 +3,7 @@ import { BindingState, type LogicalSeconds, sameClient } from '../binding.ts'
 import { PackedBinding } from '../packed-binding.ts'
 import { toSeconds2000 } from '../wire/absolute-time.ts'
 import { framesOf } from '../wire/framing.ts'
-import { decodeMessage6, encodeFrame6, setXid6, withXid6 } from '../wire/v6/codec.ts'
+import { decodeMessage6, encodeFrame6, setXid6 } from '../wire/v6/codec.ts'
 import { type Message6, MessageType6 } from '../wire/v6/messages.ts'
 import { Code6, type Options6 } from '../wire/v6/options.ts'
 import { Status6 } from '../wire/v6/status.ts'
@@ -132,7 +132,6 @@ export const dialect6: Dialect = {
       : encodeFrame6({ type: MessageType6.leasequeryDone, xid, options })
   },
 
-  withXid: withXid6,
   setXid: setXid6,
 
   relayIds: (data) => relayOptions6(data, Code6.relayId),

@@ -28,7 +28,6 @@ export const inputTypes = [
   'secured',
   'opened',
   'written',
-  'batch',
   'scan-opened',
   'scan-refused',
   'slice',
@@ -56,7 +55,7 @@ export const accepted: Readonly<Record<Phase, ReadonlySet<InputType>>> = {
   /** Between the start time and what was newest when the query came. */
   'catching-up': new Set([...always, 'written', 'index-grew']),
   /** Follows the index. */
-  live: new Set([...always, 'batch', 'index-grew']),
+  live: new Set([...always, 'written', 'index-grew']),
   closed: new Set(),
 }
 

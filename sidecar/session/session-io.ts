@@ -41,37 +41,30 @@ export type ActiveChange =
     }
 
 /**
- * The answer to a `read`, in order of change number, read and handed over without anything being stored in between. Of one
- * configuration of subnets: once there is another, requestors get another batch, even where nothing was stored.
- */
-export interface ChangeBatch {
-  readonly changes: readonly ActiveChange[]
-  /** Every change up to this number has been looked at. */
-  readonly through: ChangeNumber
-  /** `through` is the newest change. */
-  readonly atEnd: boolean
-  /** The newest change in the index. */
-  readonly newest: ChangeNumber
-  /** Pruning took away a change above the `after` of the read (`prunedThrough > after`): an end has been missed. */
-  readonly overtaken: boolean
-}
-
-/**
- * Writes the messages of a catch-up phase, while the shell goes through the changes: most are told where they lie, since an
- * object each would cost more than all the rest.
+ * Writes the messages about changes, while the shell goes through them: most are told where they lie, since an object each
+ * would cost more than all the rest.
  */
 export interface ChangePen {
   /** Octets written in this slice. */
   readonly length: number
-  /** Whether a binding that changed is to be told of: it is in the requestor's scope, and no message of this slice has it. */
+  /**
+   * A slice begins.
+   * @param place one and the same object for all slices that begin behind the same change and may be as long, while nothing
+   *   is stored and there is the same configuration of subnets
+   * @returns up to where changes need not be shown: they were written for somebody else, in the same words
+   */
+  begin(place: object, moment: Moment): ChangeNumber | undefined
+  /** A change comes. @param next change time of the one behind it in the index; undefined = there is none */
+  turnTo(next: LogicalSeconds | undefined): void
+  /** Whether it is to be told of a binding: it is in the requestor's scope, and no message of this slice has it. */
   wants(record: PackedBinding): boolean
   /**
    * Tells of a binding that it {@link wants}.
    * @param companions see {@link ActiveChange}
    */
-  write(record: PackedBinding, companions: readonly PackedBinding[], moment: Moment): void
+  write(record: PackedBinding, companions: readonly PackedBinding[]): void
   /** Tells of any change, if it is to be told; the objects are good only during the call. */
-  tell(change: ActiveChange, moment: Moment): void
+  tell(change: ActiveChange): void
 }
 
 /** What the shell has to look for on behalf of a Bulk query. */
@@ -170,11 +163,9 @@ export type Input =
       readonly through: ChangeNumber
       /** The newest change in the index. */
       readonly newest: ChangeNumber
-      /** As {@link ChangeBatch.overtaken}; nothing was handed to the pen then. */
+      /** Pruning took away a change above the `after` of the read: an end has been missed, and the pen was shown nothing. */
       readonly overtaken: boolean
     }
-  /** Answer to `read`. */
-  | { readonly type: 'batch'; readonly batch: ChangeBatch }
   /** Answer to `scan-open`. */
   | {
       readonly type: 'scan-opened'
@@ -213,17 +204,18 @@ export type Action =
   /** Look up where a query begins; answer with `opened`. */
   | { readonly type: 'open'; readonly since: LogicalSeconds | undefined }
   /**
-   * Hand the changes after a number and up to another one to `pen`, in order, for one slice; answer with `written`, when this
-   * connection's turn has come.
+   * Show the changes after a number to `pen`, in order, for one slice; answer with `written`, when this connection's turn has
+   * come.
    */
   | {
       readonly type: 'write-changes'
       readonly after: ChangeNumber
-      readonly until: ChangeNumber
+      /** In the catch-up phase: no further than this. */
+      readonly until: ChangeNumber | undefined
+      /** So many changes at most. */
+      readonly limit: number
       readonly pen: ChangePen
     }
-  /** Read changes after a number; answer with `batch`, when this connection's turn has come. */
-  | { readonly type: 'read'; readonly after: ChangeNumber; readonly limit: number }
   /** Begin to look for what a Bulk query asks for; answer with `scan-opened` or `scan-refused`. `scan` is its number. */
   | { readonly type: 'scan-open'; readonly scan: number; readonly query: ScanQuery }
   /** Look on, for one slice; answer with `slice`, when this connection's turn has come. */

@@ -129,9 +129,6 @@ export class Session {
       case 'written':
         this.#endIf(this.#active.onWritten(input, moment), moment)
         break
-      case 'batch':
-        this.#endIf(this.#active.onBatch(input.batch, moment), moment)
-        break
       case 'scan-opened':
         this.#bulk.onOpened(input.scan, input.horizon, moment)
         break

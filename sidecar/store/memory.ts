@@ -27,7 +27,7 @@ import {
   type Retention,
 } from './retention.ts'
 import { ALL_CHAINS, CLIENT_CHAIN, SelectorChains } from './selector-chains.ts'
-import type { BulkScan, BulkScanOptions, BulkSelector, Change, ChangeBatch } from './store.ts'
+import type { BulkScan, BulkScanOptions, BulkSelector, Change, ChangeBatch, TakeChange } from './store.ts'
 import { Unwritten } from './unwritten.ts'
 import { BindingView } from './view.ts'
 
@@ -254,19 +254,25 @@ export class Memory {
   }
 
   /** See BulkStore.walkChanges(). */
-  walkChanges(
-    after: ChangeNumber,
-    through: ChangeNumber,
-    visit: number,
-    take: (change: BindingView, departure: boolean) => boolean,
-  ): ChangeNumber {
-    const { table } = this
+  walkChanges(after: ChangeNumber, through: ChangeNumber, visit: number, take: TakeChange): ChangeNumber {
+    const { index, table } = this
     this.#walked ??= this.view()
     const view = this.#walked
-    return this.index.walk(after, through, visit, (ordinal) => {
-      view.ordinal = ordinal
-      return take(view, table.isDeparture(ordinal))
+    // Shown when it is known what comes behind it.
+    let held = 0
+    let stopped = false
+    const show = (next: LogicalSeconds | undefined): boolean => {
+      view.ordinal = held
+      return take(view, table.isDeparture(held), next)
+    }
+    const looked = index.walk(after, through, visit, (ordinal) => {
+      stopped = held !== 0 && !show(table.changedAt(ordinal))
+      if (!stopped) held = ordinal
+      return !stopped
     })
+    if (stopped) return table.changeNumber(held)
+    if (held !== 0) show(looked === index.newest ? undefined : table.changedAt(held))
+    return looked
   }
 
   /** The bindings that changed last, the newest first; at most `limit`, and fewer where most have changed again since. */

@@ -26,6 +26,7 @@ import type {
   BulkStore,
   ChangeBatch,
   FeedPosition,
+  TakeChange,
 } from './store.ts'
 import { TIME_LINE, type TimeLine } from './time-line.ts'
 import type { BindingView } from './view.ts'
@@ -321,12 +322,7 @@ export class Store implements BulkStore {
     return this.#memory.changesAfter(after, limit, visit)
   }
 
-  walkChanges(
-    after: ChangeNumber,
-    through: ChangeNumber,
-    visit: number,
-    take: (change: BindingView, departure: boolean) => boolean,
-  ): ChangeNumber {
+  walkChanges(after: ChangeNumber, through: ChangeNumber, visit: number, take: TakeChange): ChangeNumber {
     return this.#memory.walkChanges(after, through, visit, take)
   }
 

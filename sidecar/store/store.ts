@@ -194,6 +194,16 @@ export interface BindingStore {
   close(): Promise<void>
 }
 
+/**
+ * Takes a change that is shown; false: no more.
+ * @param next not later than the change time of any change behind it; undefined = there is none
+ */
+export type TakeChange = (
+  change: BindingView,
+  isDeparture: boolean,
+  next: LogicalSeconds | undefined,
+) => boolean
+
 /** A store that answers Bulk queries too. */
 export interface BulkStore extends BindingStore {
   /**
@@ -208,15 +218,10 @@ export interface BulkStore extends BindingStore {
   peek(address: Uint8Array): BindingView | undefined
   /**
    * Shows the changes above `after` and not above `through`, in order and where they lie, until `take` says that it was the
-   * last or `visit` entries were looked at. A departure is told from a binding by `departure`.
+   * last or `visit` entries were looked at.
    * @returns the number up to which all has been looked at
    */
-  walkChanges(
-    after: ChangeNumber,
-    through: ChangeNumber,
-    visit: number,
-    take: (change: BindingView, departure: boolean) => boolean,
-  ): ChangeNumber
+  walkChanges(after: ChangeNumber, through: ChangeNumber, visit: number, take: TakeChange): ChangeNumber
   /**
    * Other bindings of the client, whatever their state, as {@link heldBy} orders them and where they lie: good until the next call.
    * Undefined: there are more than `most`.

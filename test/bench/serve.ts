@@ -97,7 +97,7 @@ function catchUp(family: Family, store: MemoryStore, sent: (frame: Uint8Array) =
     else if (action.type === 'send-frames') for (const frame of framesOf(action.frames)) sent(frame)
     else if (action.type === 'open') inputs.push(openAt(store, action.since, SECOND))
     else if (action.type === 'write-changes') {
-      inputs.push(reader.write(action.after, action.until, action.pen, moment))
+      inputs.push(reader.write(action, moment))
     } else if (action.type === 'note' && action.note.event === 'caught-up') done = true
     else if (action.type === 'close') throw new Error(`closed: ${action.text}`)
   }

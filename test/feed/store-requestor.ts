@@ -40,7 +40,7 @@ interface Connection {
   readonly unread: Uint8Array[]
   owesWritable: boolean
   open: { readonly since: LogicalSeconds | undefined; readonly askedAt: number } | undefined
-  read: Extract<Action, { type: 'read' | 'write-changes' }> | undefined
+  read: Extract<Action, { type: 'write-changes' }> | undefined
   isCatchingUp: boolean
 }
 
@@ -130,9 +130,7 @@ export class StoreRequestor {
     }
     if (read === undefined) return false
     connection.read = undefined
-    if (read.type === 'write-changes')
-      this.#tell(offer.reader.write(read.after, read.until, read.pen, offer.moment()))
-    else this.#tell({ type: 'batch', batch: offer.reader.read(read.after, Math.min(read.limit, limit)) })
+    this.#tell(offer.reader.write({ ...read, limit: Math.min(read.limit, limit) }, offer.moment()))
     return true
   }
 
@@ -219,7 +217,6 @@ export class StoreRequestor {
       case 'open':
         connection.open = { since: action.since, askedAt: connection.offer.moment().mono }
         break
-      case 'read':
       case 'write-changes':
         connection.read = action
         break

@@ -8,7 +8,7 @@ import { BindingState, expiryOf, type Family, NO_OCTETS, Origin, sameClient } fr
 import type { FeedMessage, FeedReply, FeedRequest } from '../../sidecar/feed/events.ts'
 import { Follower } from '../../sidecar/feed/follower.ts'
 import type { Moment } from '../../sidecar/session/session-io.ts'
-import { shareFrames } from '../../sidecar/session/shared-frames.ts'
+import { shareBatches } from '../../sidecar/session/shared-batches.ts'
 import { relaySelectors } from '../../sidecar/store/indexes.ts'
 import { openStore, type Store } from '../../sidecar/store/open.ts'
 import { type FamilyUnderTest, families } from '../session/families.ts'
@@ -386,7 +386,7 @@ export class World {
       follower,
       requests: [],
       shown: store.newestChange,
-      dialect: shareFrames(this.family.dialect),
+      dialect: shareBatches(this.family.dialect),
       reader: readerOf(store),
       moment,
       isTrusted: () => follower.status(this.#mono).indexTrusted,

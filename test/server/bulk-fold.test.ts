@@ -9,7 +9,7 @@ import { ActiveClient } from '../../sidecar/requestor/client.ts'
 import { keyOf, type ReportedBinding } from '../../sidecar/requestor/events.ts'
 import type { BulkSelection } from '../../sidecar/requestor/selection.ts'
 import { type OpenBulk, openBulk } from '../../sidecar/server/bulk-reader.ts'
-import { openAt, readChanges, writeChanges } from '../../sidecar/server/change-reader.ts'
+import { ChangeReader, openAt } from '../../sidecar/server/change-reader.ts'
 import { type Topology, topologyOf } from '../../sidecar/server/topology.ts'
 import { dialect4 } from '../../sidecar/session/dialect4.ts'
 import { dialect6 } from '../../sidecar/session/dialect6.ts'
@@ -79,6 +79,7 @@ class Served {
   readonly store: BulkStore
   now = START
   readonly #topology: Topology
+  readonly #reader: ChangeReader
   readonly #rights: Rights
   #session!: Session
   #scans = new Map<number, OpenBulk>()
@@ -92,6 +93,7 @@ class Served {
     this.store = this.memory as unknown as BulkStore
     this.memory.raiseHorizon(START)
     this.#topology = topology(family)
+    this.#reader = new ChangeReader(this.store, this.#topology.linkOf)
     this.#rights = { ...allRights, ...rights }
     this.connect()
   }
@@ -162,16 +164,8 @@ class Served {
       case 'open':
         this.tell(openAt(this.store, action.since, this.now))
         return true
-      case 'write-changes': {
-        const { after, until, pen } = action
-        this.tell(writeChanges(this.store, this.#topology.linkOf, after, until, pen, this.#moment))
-        return true
-      }
-      case 'read':
-        this.tell({
-          type: 'batch',
-          batch: readChanges(this.store, this.#topology.linkOf, action.after, action.limit),
-        })
+      case 'write-changes':
+        this.tell(this.#reader.write(action, this.#moment))
         return true
       default:
         throw new Error(action.type)

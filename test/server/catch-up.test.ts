@@ -1,14 +1,15 @@
 /**
- * The catch-up phase over the real store: messages are written straight from its records. They are, octet for octet, what the
- * plain way of objects gives for the same moment, wherever a slice ends; CatchUpComplete comes once and in its place; and who
- * is cut after any message and comes back with its base-time misses nothing (RFC 7724 sections 7.2 to 7.4, RFC 7653 section 8).
+ * Changes over the real store: messages are written straight from its records. They are, octet for octet, what the plain way
+ * of objects gives for the same moment, wherever a slice ends, in the catch-up phase and behind it; CatchUpComplete comes once
+ * and in its place; and who is cut after any message and comes back with its base-time misses nothing (RFC 7724 sections 7.2
+ * to 7.4, RFC 7653 section 8).
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type BindingData, BindingState, stateAt } from '../../sidecar/binding.ts'
 import { encodeActiveQuery } from '../../sidecar/requestor/client.ts'
-import { openAt, readChanges, writeChanges } from '../../sidecar/server/change-reader.ts'
+import { ChangeReader, openAt, withCompanions } from '../../sidecar/server/change-reader.ts'
 import type { ReplyContext } from '../../sidecar/session/dialect.ts'
 import { defaultLimits } from '../../sidecar/session/limits.ts'
 import type { ActiveQuery } from '../../sidecar/session/query.ts'
@@ -24,7 +25,7 @@ import type {
   Service,
 } from '../../sidecar/session/session-io.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
-import type { BulkStore } from '../../sidecar/store/store.ts'
+import type { BulkStore, Change as StoredChange } from '../../sidecar/store/store.ts'
 import { formatAddress } from '../../sidecar/wire/address.ts'
 import { framesOf } from '../../sidecar/wire/framing.ts'
 import { allRights, identities, START } from '../session/driver.ts'
@@ -163,10 +164,12 @@ function ending(pen: ChangePen, changes: number): ChangePen {
       left--
       return pen.wants(record)
     },
-    write: (record, companions, moment) => pen.write(record, companions, moment),
-    tell(one, moment) {
+    begin: (place, moment) => pen.begin(place, moment),
+    turnTo: (next) => pen.turnTo(next),
+    write: (record, companions) => pen.write(record, companions),
+    tell(one) {
       left--
-      pen.tell(one, moment)
+      pen.tell(one)
     },
   }
 }
@@ -178,10 +181,14 @@ class Connection {
   readonly #session: Session
   readonly #reply: Omit<ReplyContext, 'told' | 'first'>
   #todo: Action | undefined
+  readonly #reader: ChangeReader
   #until: number | undefined
+  /** Base-time told last, from CatchUpComplete on. */
+  #told = 0
 
   constructor(world: World, since: number) {
     this.world = world
+    this.#reader = new ChangeReader(world.store, linkOf)
     const { family, rights, service } = world
     this.#session = new Session(
       family.dialect,
@@ -235,57 +242,62 @@ class Connection {
         return true
       }
       case 'write-changes': {
-        const { after, until, pen } = asked
-        assert.equal(until, this.#until)
+        const { after, until } = asked
+        if (until !== undefined) assert.equal(until, this.#until)
         const first = this.sent.length === 0
-        const written = writeChanges(store, linkOf, after, until, ending(pen, changes), moment)
-        assert.ok(written.through <= until && !written.overtaken)
-        const expected = this.#plainly(after, written.through, first)
+        const pen = ending(asked.pen, changes)
+        const written = this.#reader.write({ ...asked, pen }, moment)
+        const { through } = written
+        assert.ok(through <= (until ?? store.newestChange) && !written.overtaken)
+        const expected = this.#plainly(after, through, until === undefined, first)
         const frames = this.#tell(written)
         assert.deepEqual(frames.slice(0, expected.length).map(toHex), expected.map(toHex))
         const more = frames.slice(expected.length).map((frame) => this.world.family.read(frame))
         assert.ok(more.every(({ bindings }) => bindings.length === 0))
-        const isComplete = more.some(({ status }) => status === 'CatchUpComplete')
-        assert.equal(isComplete, written.through === until)
+        const complete = more.find(({ status }) => status === 'CatchUpComplete')
+        assert.equal(complete !== undefined, through === until)
+        if (complete !== undefined) this.#told = complete.baseTime!
         return true
       }
-      case 'read':
-        this.#tell({ type: 'batch', batch: readChanges(store, linkOf, asked.after, asked.limit) })
-        return true
       default:
         return false
     }
   }
 
   /** What the changes above `after` up to `through` are in messages, made of objects one by one. */
-  #plainly(after: number, through: number, first: boolean): Uint8Array[] {
+  #plainly(after: number, through: number, live: boolean, first: boolean): Uint8Array[] {
     const { store, moment } = this.world
     const reply = { ...this.#reply, first, told: new Set<number>() }
     const frames: Uint8Array[] = []
-    for (let at = after; at < through; ) {
-      const batch = readChanges(store, linkOf, at, 1)
-      at = batch.through
-      const [one] = batch.changes
-      // Where nothing is left, the batch reaches further than the slice.
-      if (one === undefined || at > through) break
-      const told = this.#message(reply, one, moment)
+    const { changes } = store.changesAfter(after, 10_000, 100_000)
+    for (const [i, one] of changes.entries()) {
+      if (numbersOf(one).changeNumber > through) break
+      const behind = changes[i + 1]
+      // No later than the change behind it, and never back.
+      if (live) this.#told = Math.max(this.#told, behind ? numbersOf(behind).changedAt : moment.now)
+      const baseTime = live ? this.#told : moment.now
+      const told = this.#message(reply, withCompanions(store, linkOf, one), baseTime, moment)
       frames.push(...told)
       if (told.length > 0) reply.first = false
-      if (one.kind === 'departure' && one.current !== undefined && told.length > 0)
-        reply.told.delete(one.current.changeNumber)
+      const current = one.kind === 'departure' && store.get(one.departure.address)
+      if (current && told.length > 0) reply.told.delete(current.changeNumber)
     }
     return frames
   }
 
-  #message(reply: ReplyContext, one: ActiveChange, moment: Moment): Uint8Array[] {
+  #message(reply: ReplyContext, one: ActiveChange, baseTime: number, moment: Moment): Uint8Array[] {
     const { dialect, family } = this.world.family
-    if (one.kind === 'departure') return dialect.change(reply, one, moment.now, moment)
+    if (one.kind === 'departure') return dialect.change(reply, one, baseTime, moment)
     const { binding, companions } = one
     if (!reply.shows(binding) || reply.told.has(binding.changeNumber)) return []
     return family === 4
-      ? [reference4(reply, binding, moment.now, moment)]
-      : reference6(reply, binding, companions, moment.now, moment)
+      ? [reference4(reply, binding, baseTime, moment)]
+      : reference6(reply, binding, companions, baseTime, moment)
   }
+}
+
+function numbersOf(one: StoredChange): { changeNumber: number; changedAt: number } {
+  return one.kind === 'binding' ? one.binding : one.departure
 }
 
 /** What a requestor makes of messages: of an address in DHCPv4, of a client's address in DHCPv6. */

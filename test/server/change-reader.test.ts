@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BindingState } from '../../sidecar/binding.ts'
+import { type Binding, BindingState } from '../../sidecar/binding.ts'
 import { ChangeReader, MAX_SLICE_OCTETS, openAt } from '../../sidecar/server/change-reader.ts'
 import { topologyOf } from '../../sidecar/server/topology.ts'
 import type { ActiveChange, ChangePen } from '../../sidecar/session/session-io.ts'
@@ -11,8 +11,57 @@ import { binding } from '../support/requestor-service.ts'
 
 const NOW = 1_800_000_000
 const asStore = (memory: Memory) => memory as unknown as BulkStore
-const companions = (change: ActiveChange) =>
-  change.companions.map(({ address }) => formatAddress(address)).sort()
+
+/** A change, by addresses. */
+interface Shown {
+  readonly address: string
+  readonly companions: readonly string[]
+}
+
+/** A pen that writes nothing, and counts so many octets for each change. */
+class Recorder implements ChangePen {
+  readonly shown: Shown[] = []
+  readonly places: object[] = []
+  readonly #octets: number
+  length = 0
+
+  constructor(octets = 0) {
+    this.#octets = octets
+  }
+
+  begin(place: object): undefined {
+    this.places.push(place)
+    this.length = 0
+  }
+
+  turnTo(): void {}
+
+  wants(): boolean {
+    return true
+  }
+
+  write(record: Binding, companions: readonly Binding[]): void {
+    const addresses = companions.map(({ address }) => formatAddress(address)).sort()
+    this.shown.push({ address: formatAddress(record.address), companions: addresses })
+    this.length += this.#octets
+  }
+
+  tell(change: ActiveChange): void {
+    const about = change.kind === 'binding' ? change.binding : change.departure
+    this.write(about, change.companions)
+  }
+}
+
+const moment = { mono: 0, now: NOW, keaNow: NOW }
+
+/** Everything there is, told to a pen. */
+function shown(memory: Memory): readonly Shown[] {
+  const pen = new Recorder()
+  const reader = new ChangeReader(asStore(memory), topology.linkOf)
+  for (let after = 0; after < memory.newestChange; )
+    after = reader.write({ after, until: undefined, limit: 1000, pen }, moment).through
+  return pen.shown
+}
 
 const subnet = (id: number, prefix: string, sharedNetwork = '', relay?: string) => ({
   id,
@@ -37,14 +86,8 @@ test('RFC 5460 section 5.2.1: a change comes with the client’s other live bind
   memory.put(binding('2001:db8:3::1', NOW, { clientId, subnetId: 3 }), NOW) // another link
   memory.put(binding('2001:db8:2::2', NOW, { clientId, subnetId: 2, state: BindingState.expired }), NOW)
   memory.put(binding('2001:db8:1::9', NOW, { subnetId: 1 }), NOW) // another client
-  const { changes } = new ChangeReader(asStore(memory), topology.linkOf).read(0, 100)
-  assert.deepEqual(changes.map(companions), [
-    ['2001:db8:2::1'],
-    ['2001:db8:1::1'],
-    [],
-    ['2001:db8:1::1', '2001:db8:2::1'],
-    [],
-  ])
+  const told = shown(memory).map(({ companions }) => companions)
+  assert.deepEqual(told, [['2001:db8:2::1'], ['2001:db8:1::1'], [], ['2001:db8:1::1', '2001:db8:2::1'], []])
 })
 
 test('declined bindings share an empty DUID in Kea and are no companions of each other', () => {
@@ -55,9 +98,8 @@ test('declined bindings share an empty DUID in Kea and are no companions of each
       NOW,
     )
   }
-  const { changes } = new ChangeReader(asStore(memory), topology.linkOf).read(0, 200)
   assert.deepEqual(
-    changes.map((change) => change.companions.length),
+    shown(memory).map(({ companions }) => companions.length),
     new Array(50).fill(0),
   )
 })
@@ -66,42 +108,56 @@ test('DHCPv4 has no companions', () => {
   const memory = new Memory(4)
   memory.put(binding('192.0.2.1', NOW, { clientId: Uint8Array.of(1, 2) }), NOW)
   memory.put(binding('192.0.2.2', NOW, { clientId: Uint8Array.of(1, 2) }), NOW)
-  const { changes } = new ChangeReader(asStore(memory), topology.linkOf).read(0, 100)
-  assert.deepEqual(changes.map(companions), [[], []])
+  const told = shown(memory).map(({ companions }) => companions)
+  assert.deepEqual(told, [[], []])
 })
 
 test('a slice ends at so many octets of output, and the next goes on behind it', () => {
   const memory = new Memory(4)
-  const options = new Uint8Array(1000)
-  for (let n = 1; n <= 200; n++) memory.put(binding(`192.0.2.${n}`, NOW, { options }), NOW)
+  for (let n = 1; n <= 200; n++) memory.put(binding(`192.0.2.${n}`, NOW), NOW)
   const reader = new ChangeReader(asStore(memory), topology.linkOf)
-  const seen: string[] = []
+  const pen = new Recorder(1000)
   let after = 0
   for (let slices = 1; ; slices++) {
-    const batch = reader.read(after, 200)
-    assert.ok((batch.changes.length - 1) * 1000 < MAX_SLICE_OCTETS)
-    for (const change of batch.changes)
-      if (change.kind === 'binding') seen.push(formatAddress(change.binding.address))
-    after = batch.through
-    if (batch.atEnd) {
-      assert.ok(slices >= 200_000 / MAX_SLICE_OCTETS - 1)
-      break
-    }
+    const { through, newest } = reader.write({ after, until: undefined, limit: 200, pen }, moment)
+    assert.ok(pen.length < MAX_SLICE_OCTETS + 1000)
+    after = through
+    if (through < newest) continue
+    assert.ok(slices >= 200_000 / MAX_SLICE_OCTETS - 1)
+    break
   }
   assert.deepEqual(
-    seen,
+    pen.shown.map(({ address }) => address),
     Array.from({ length: 200 }, (_, i) => `192.0.2.${i + 1}`),
   )
 })
 
-test('readers at the same place share one batch until something is stored', () => {
+test('readers at the same place share it until something is stored, or the subnets are others', () => {
   const memory = new Memory(4)
   memory.put(binding('192.0.2.1', NOW), NOW)
   const reader = new ChangeReader(asStore(memory), topology.linkOf)
-  const first = reader.read(0, 200)
-  assert.equal(reader.read(0, 200), first)
+  const pen = new Recorder()
+  const read = () => reader.write({ after: 0, until: undefined, limit: 200, pen }, moment)
+  read()
+  read()
   memory.put(binding('192.0.2.2', NOW), NOW)
-  assert.equal(reader.read(0, 200).changes.length, 2)
+  read()
+  reader.linkOf = topology.linkOf
+  read()
+  const [first, second, third, fourth] = pen.places
+  assert.equal(second, first)
+  assert.notEqual(third, second)
+  assert.notEqual(fourth, third)
+})
+
+test('what was written for another in the same words is not shown', () => {
+  const memory = new Memory(4)
+  memory.put(binding('192.0.2.1', NOW), NOW)
+  const reader = new ChangeReader(asStore(memory), topology.linkOf)
+  const pen = Object.assign(new Recorder(), { begin: () => 1 })
+  const { through } = reader.write({ after: 0, until: undefined, limit: 200, pen }, moment)
+  assert.equal(through, 1)
+  assert.deepEqual(pen.shown, [])
 })
 
 test('openAt: complete from the horizon on, not before, not in the future, never before a first walk', () => {
@@ -174,24 +230,12 @@ test('configured addresses are those of all pools, none twice; an address is on 
 
 test('a pen is shown nothing where pruning took an end that it was to tell of', () => {
   const memory = new Memory(4, { retention: { seconds: 10, maxEnded: 1000 } })
-  const ended = { state: BindingState.released }
-  memory.put(binding('192.0.2.1', NOW, ended), NOW)
+  memory.put(binding('192.0.2.1', NOW, { state: BindingState.released }), NOW)
   memory.put(binding('192.0.2.2', NOW), NOW)
   memory.prune(NOW + 100)
-  const shown: unknown[] = []
-  const pen: ChangePen = {
-    length: 0,
-    wants: (record) => shown.push(record) > 0,
-    write: () => assert.fail('nothing is to be written'),
-    tell: () => assert.fail('nothing is to be told'),
-  }
-  const moment = { mono: 0, now: NOW + 100, keaNow: NOW + 100 }
+  const pen = new Recorder()
   const reader = new ChangeReader(asStore(memory), topology.linkOf)
-  assert.deepEqual(reader.write(0, 2, pen, moment), {
-    type: 'written',
-    through: 0,
-    newest: 2,
-    overtaken: true,
-  })
-  assert.equal(shown.length, 0)
+  const written = reader.write({ after: 0, until: 2, limit: 200, pen }, moment)
+  assert.deepEqual(written, { type: 'written', through: 0, newest: 2, overtaken: true })
+  assert.deepEqual([pen.places, pen.shown], [[], []])
 })

@@ -2,43 +2,38 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ActiveCursor } from '../../sidecar/session/active-query.ts'
 import { START } from './driver.ts'
-import { dhcp4 } from './families.ts'
-import { IndexModel } from './index-model.ts'
 
-/** An index with one change a second, beginning at START. */
-function indexOf(count: number): IndexModel {
-  const index = new IndexModel()
-  for (let n = 1; n <= count; n++) index.put(dhcp4.binding(n, n), START + n - 1)
-  return index
+/** Of an index with one change a second, beginning at START: moves over a slice; number and base-time of each change. */
+function told(cursor: ActiveCursor, count: number, now: number, limit = 100): string[] {
+  const end = Math.min(count, cursor.after + limit)
+  const steps: string[] = []
+  for (let n = cursor.after + 1; n <= end; n++)
+    steps.push(`${n}@${cursor.step(n < count ? START + n : undefined, now) - START}`)
+  cursor.moveTo(end, count, now)
+  return steps
 }
-
-const told = (cursor: ActiveCursor, index: IndexModel, now: number, limit = 100): string[] =>
-  [...cursor.advance(index.read(cursor.after, limit), now)].map(
-    ({ change, baseTime }) =>
-      `${change.kind === 'binding' ? change.binding.changeNumber : 'gone'}@${baseTime - START}`,
-  )
 
 describe('the cursor of an active query', () => {
   it('gives each message the time of the change behind it, and the last one the present', () => {
     const cursor = new ActiveCursor(0, undefined, START)
-    assert.deepEqual(told(cursor, indexOf(3), START + 50), ['1@1', '2@2', '3@50'])
+    assert.deepEqual(told(cursor, 3, START + 50), ['1@1', '2@2', '3@50'])
   })
 
-  it('gives the last message of a batch that is not the last its own time', () => {
+  it('gives the last message of a slice the time of the change behind it, too', () => {
     const cursor = new ActiveCursor(0, undefined, START)
-    const index = indexOf(5)
-    assert.deepEqual(told(cursor, index, START + 50, 2), ['1@1', '2@1'])
-    assert.deepEqual(told(cursor, index, START + 50, 2), ['3@3', '4@3'])
+    const index = 5
+    assert.deepEqual(told(cursor, index, START + 50, 2), ['1@1', '2@2'])
+    assert.deepEqual(told(cursor, index, START + 50, 2), ['3@3', '4@4'])
     assert.deepEqual(told(cursor, index, START + 50, 2), ['5@50'])
   })
 
   it('says the present in the catch-up phase, and from CatchUpComplete on no more than the query came at', () => {
     const cursor = new ActiveCursor(0, 4, START + 50)
     assert.equal(cursor.baseTime(START + 60), START + 60)
-    assert.equal(cursor.catchUp(2, 5, START + 70), undefined)
+    assert.equal(cursor.moveTo(2, 5, START + 70), undefined)
     assert.equal(cursor.until, 4)
     assert.equal(cursor.baseTime(START + 70), START + 70)
-    assert.equal(cursor.catchUp(4, 5, START + 80), START + 50)
+    assert.equal(cursor.moveTo(4, 5, START + 80), START + 50)
     assert.equal(cursor.until, undefined)
     assert.equal(cursor.lag(START + 80), 30)
     assert.equal(cursor.after, 4)
@@ -46,19 +41,19 @@ describe('the cursor of an active query', () => {
 
   it('is caught up with the present where there is nothing behind the catch-up phase', () => {
     const cursor = new ActiveCursor(0, 4, START + 50)
-    assert.equal(cursor.catchUp(4, 4, START + 80), START + 80)
+    assert.equal(cursor.moveTo(4, 4, START + 80), START + 80)
     assert.equal(cursor.lag(START + 80), 0)
   })
 
   it('is caught up at once when there is nothing to catch up with', () => {
     const cursor = new ActiveCursor(3, 3, START + 9)
-    assert.equal(cursor.catchUp(3, 3, START + 9), START + 9)
-    assert.deepEqual(told(cursor, indexOf(3), START + 9), [])
+    assert.equal(cursor.moveTo(3, 3, START + 9), START + 9)
+    assert.deepEqual(told(cursor, 3, START + 9), [])
   })
 
   it('vouches for the present only when the index was read to its end just now', () => {
     const cursor = new ActiveCursor(0, undefined, START)
-    told(cursor, indexOf(1), START + 10)
+    told(cursor, 1, START + 10)
     assert.equal(cursor.baseTime(START + 30), START + 10)
     assert.equal(cursor.baseTime(START + 30, true), START + 30)
     assert.equal(cursor.baseTime(START + 31), START + 30)
@@ -66,6 +61,6 @@ describe('the cursor of an active query', () => {
 
   it('never goes back, whatever it is told', () => {
     const cursor = new ActiveCursor(0, undefined, START + 100)
-    assert.deepEqual(told(cursor, indexOf(2), START + 100), ['1@100', '2@100'])
+    assert.deepEqual(told(cursor, 2, START + 100), ['1@100', '2@100'])
   })
 })

@@ -42,7 +42,7 @@ export class ScanModel {
     if (!this.#departuresTold) {
       this.#departuresTold = true
       if (this.#query.departures)
-        for (const change of this.#index.read(0, Number.POSITIVE_INFINITY).changes)
+        for (const change of this.#index.changes)
           if (change.kind === 'departure' && this.#wants(change.departure, moment)) finds.push(change)
     }
     const all = this.#candidates()
@@ -61,9 +61,9 @@ export class ScanModel {
   }
 
   #candidates(): BulkFind[] {
-    const bindings: BulkFind[] = this.#index
-      .read(0, Number.POSITIVE_INFINITY)
-      .changes.filter((change) => change.kind === 'binding' && !this.#met.has(String(change.binding.address)))
+    const bindings: BulkFind[] = this.#index.changes.filter(
+      (change) => change.kind === 'binding' && !this.#met.has(String(change.binding.address)),
+    )
     const available = this.#configured.flatMap((address): BulkFind[] =>
       this.#met.has(String(address)) || this.#index.get(address) !== undefined
         ? []

@@ -90,8 +90,6 @@ export class Driver {
   readonly session: Session
   /** Every frame the session has sent, whether the requestor has read it or not. */
   readonly sent: SentFrame[] = []
-  /** How often it has sent frames one behind the other. */
-  inFrames = 0
   readonly notes: SessionNote[] = []
   closed: { reason: CloseReason; text: string; abort: boolean } | undefined
   startedTls = false
@@ -99,7 +97,7 @@ export class Driver {
   reading = true
   #owesWritable = false
   #open: { since: LogicalSeconds | undefined } | undefined
-  #read: Extract<Action, { type: 'read' | 'write-changes' }> | undefined
+  #read: Extract<Action, { type: 'write-changes' }> | undefined
   #taken = 0
   /** Octets of the requestor are left unread. */
   paused = false
@@ -150,13 +148,11 @@ export class Driver {
           break
         case 'send-frames':
           for (const frame of framesOf(action.frames.slice())) this.sent.push({ octets: frame, moment })
-          this.inFrames += 1
           this.#owesWritable = true
           break
         case 'open':
           this.#open = action
           break
-        case 'read':
         case 'write-changes':
           this.#read = action
           break
@@ -228,8 +224,7 @@ export class Driver {
     const read = this.#read
     if (read === undefined) return false
     this.#read = undefined
-    if (read.type === 'write-changes') this.tell(this.index.write(read, limit, this.time.moment))
-    else this.tell({ type: 'batch', batch: this.index.read(read.after, Math.min(read.limit, limit)) })
+    this.tell(this.index.write({ ...read, limit: Math.min(read.limit, limit) }, this.time.moment))
     return true
   }
 

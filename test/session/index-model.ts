@@ -9,7 +9,7 @@ import {
   sameOctets,
 } from '../../sidecar/binding.ts'
 import { PackedBinding } from '../../sidecar/packed-binding.ts'
-import type { Action, ActiveChange, ChangeBatch, Input, Moment } from '../../sidecar/session/session-io.ts'
+import type { Action, ActiveChange, Input, Moment } from '../../sidecar/session/session-io.ts'
 
 interface Entry {
   readonly departed: boolean
@@ -22,13 +22,18 @@ export class IndexModel {
   prunedThrough: ChangeNumber = 0
   /** Second from which the index is complete. */
   horizon: LogicalSeconds = 0
-  /** Which configuration of subnets holds: a batch is read under one. */
+  /** Which configuration of subnets holds: a slice is read under one. */
   topology = 0
-  #kept: { readonly at: string; readonly batch: ChangeBatch } | undefined
+  #place: { readonly at: string } | undefined
 
   /** Bindings as they are now. */
   get bindings(): Binding[] {
     return this.#entries.filter((entry) => !entry.departed).map((entry) => entry.binding)
+  }
+
+  /** All changes, in order. */
+  get changes(): ActiveChange[] {
+    return this.#entries.map((entry) => this.#asChange(entry))
   }
 
   get(address: Uint8Array): Binding | undefined {
@@ -65,46 +70,32 @@ export class IndexModel {
     return Math.max(this.prunedThrough, older.at(-1)?.binding.changeNumber ?? 0)
   }
 
-  /** The same batch for all who read on from the same place, until something changes. */
-  read(after: ChangeNumber, limit: number): ChangeBatch {
-    const at = `${after} ${limit} ${this.topology}`
-    if (this.#kept?.at !== at) this.#kept = { at, batch: this.#read(after, limit) }
-    return this.#kept.batch
-  }
-
-  /** Hands at most `limit` changes to the pen. */
+  /** Shows the pen what comes, at most as many changes as it asks for. */
   write(
-    { after, until, pen }: Extract<Action, { type: 'write-changes' }>,
-    limit: number,
+    { after, until, limit, pen }: Extract<Action, { type: 'write-changes' }>,
     moment: Moment,
   ): Extract<Input, { type: 'written' }> {
     const { newest } = this
     if (this.prunedThrough > after) return { type: 'written', through: after, newest, overtaken: true }
-    const left = this.#entries.filter(
-      ({ binding: { changeNumber } }) => changeNumber > after && changeNumber <= until,
-    )
-    const shown = left.slice(0, limit)
+    const told = pen.begin(this.#placeOf(`${after} ${limit} ${this.topology}`), moment)
+    if (told !== undefined) return { type: 'written', through: told, newest, overtaken: false }
+    const left = this.#entries.filter(({ binding }) => binding.changeNumber > after)
+    const due = left.filter(({ binding }) => binding.changeNumber <= (until ?? newest))
     const pack = (binding: Binding) => new PackedBinding().pack(binding)
-    for (const change of shown.map((entry) => this.#asChange(entry))) {
-      if (change.kind === 'departure') pen.tell(change, moment)
-      else if (pen.wants(pack(change.binding)))
-        pen.write(pack(change.binding), change.companions.map(pack), moment)
+    for (const [i, entry] of due.slice(0, limit).entries()) {
+      pen.turnTo(left[i + 1]?.binding.changedAt)
+      const change = this.#asChange(entry)
+      if (change.kind === 'departure') pen.tell(change)
+      else if (pen.wants(pack(change.binding))) pen.write(pack(change.binding), change.companions.map(pack))
     }
-    const through = shown.length === left.length ? until : shown.at(-1)!.binding.changeNumber
+    const through = due.length <= limit ? (until ?? newest) : due[limit - 1]!.binding.changeNumber
     return { type: 'written', through, newest, overtaken: false }
   }
 
-  #read(after: ChangeNumber, limit: number): ChangeBatch {
-    const left = this.#entries.filter((entry) => entry.binding.changeNumber > after)
-    const found = left.slice(0, limit)
-    const atEnd = found.length === left.length
-    return {
-      changes: found.map((entry) => this.#asChange(entry)),
-      through: atEnd ? this.newest : found.at(-1)!.binding.changeNumber,
-      atEnd,
-      newest: this.newest,
-      overtaken: this.prunedThrough > after,
-    }
+  /** The same for all who read on from there, until something changes. */
+  #placeOf(at: string): object {
+    if (this.#place?.at !== at) this.#place = { at }
+    return this.#place
   }
 
   #asChange({ departed, binding }: Entry): ActiveChange {
@@ -123,7 +114,7 @@ export class IndexModel {
 
   #append(data: BindingData, changedAt: LogicalSeconds, departed: boolean): ChangeNumber {
     this.newest++
-    this.#kept = undefined
+    this.#place = undefined
     this.#entries.push({ departed, binding: { ...data, changedAt, changeNumber: this.newest } })
     return this.newest
   }
@@ -134,7 +125,7 @@ export class IndexModel {
   }
 
   #drop(which: (entry: Entry) => boolean): void {
-    this.#kept = undefined
+    this.#place = undefined
     this.#entries = this.#entries.filter((entry) => !which(entry))
   }
 }

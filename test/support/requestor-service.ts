@@ -13,7 +13,7 @@ import type { RequestorServiceParts } from '../../sidecar/server/service-parts.t
 import { dialect4 } from '../../sidecar/session/dialect4.ts'
 import { dialect6 } from '../../sidecar/session/dialect6.ts'
 import { Session } from '../../sidecar/session/session.ts'
-import { shareFrames } from '../../sidecar/session/shared-frames.ts'
+import { shareBatches } from '../../sidecar/session/shared-batches.ts'
 import { Memory } from '../../sidecar/store/memory.ts'
 import type { BulkStore } from '../../sidecar/store/store.ts'
 import { parseAddress } from '../../sidecar/wire/address.ts'
@@ -57,7 +57,7 @@ export class TestService {
     this.family = family
     this.folder = folder ?? mkdtempSync(join(tmpdir(), 'alq-service-'))
     this.memory = new Memory(family)
-    const dialect = shareFrames(family === 4 ? dialect4 : dialect6)
+    const dialect = shareBatches(family === 4 ? dialect4 : dialect6)
     this.service = new RequestorService({
       family,
       store: this.memory as unknown as BulkStore,

@@ -106,14 +106,6 @@ export const Place4 = {
 /** Octets of the hardware address in the header. */
 export const CHADDR_OCTETS = 16
 
-/** A copy of a frame with another xid. */
-export function withXid4(frame: Uint8Array, xid: number): Uint8Array {
-  writer.reset()
-  writer.octets(frame)
-  writer.patch32(Place4.xid, xid)
-  return writer.take()
-}
-
 /** Another xid for the frame that begins at `at`. */
 export function setXid4(frames: Uint8Array, at: number, xid: number): void {
   frames[at + Place4.xid] = xid >>> 24

@@ -32,14 +32,6 @@ export function frameType6(octets: Uint8Array, start = 0): number {
   return octets[start + TYPE_AT]!
 }
 
-/** A copy of a frame with another transaction-id. */
-export function withXid6(frame: Uint8Array, xid: number): Uint8Array {
-  writer.reset()
-  writer.octets(frame)
-  writer.patch32(TYPE_AT, frame[TYPE_AT]! * 2 ** 24 + xid)
-  return writer.take()
-}
-
 /** Another transaction-id for the frame that begins at `at`. */
 export function setXid6(frames: Uint8Array, at: number, xid: number): void {
   frames[at + TYPE_AT + 1] = xid >>> 16
