@@ -83,10 +83,15 @@ export class EngineStream extends Duplex implements MessageStream {
       taken(error as Error)
       return
     }
+    let waits = true
     this.#raw.write(room.subarray(0, length), (error) => {
-      outbox.giveBack(room)
+      if (waits) outbox.giveBack(room)
       taken(error)
     })
+    // What the kernel took at once serves the next connection in this very turn.
+    if (this.#raw.writableLength > 0) return
+    waits = false
+    outbox.giveBack(room)
   }
 
   override _final(done: (error?: Error | null) => void): void {

@@ -1,8 +1,8 @@
 // Memory for ciphertext on its way to the kernel, used again and again: left to the garbage collector, the pieces of a fast
 // download cost more than their encryption.
 
-/** Octets of a piece: those of one slice of a Bulk scan, encrypted. */
-const PIECE = 96 * 1024
+/** Octets of a piece: more than one slice of a Bulk scan, encrypted. */
+const PIECE = 192 * 1024
 /** Pieces that wait for use. */
 const MAX_FREE = 16
 /** Below that Node's own pool serves as well. */

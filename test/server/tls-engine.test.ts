@@ -13,6 +13,7 @@ import {
   availableTlsEngine,
   type ConnectionEngine,
   type EngineSettings,
+  type Fed,
   misfit,
 } from '../../sidecar/server/tls-engine.ts'
 import { EngineStream } from '../../sidecar/server/tls-engine-stream.ts'
@@ -210,30 +211,16 @@ describe('tls-engine.node', () => {
   })
 
   it('whoever makes TLS answer and takes no answers is let go', async () => {
-    const answering: ConnectionEngine = {
-      feed: () => ({ state: 'up', toSend: Buffer.alloc(4_000) }),
-      write: () => 0,
-      close: () => Buffer.alloc(0),
-      certificates: () => [],
-      release: () => {},
-    }
-    const raw = new Duplex({ read() {}, write() {} }) as unknown as Socket
-    const ends: string[] = []
-    const stream = new EngineStream(raw, answering, {
-      up: () => ends.push('up'),
-      failed: (reason) => ends.push(reason),
-    })
-    let fault: Error | undefined
-    stream.on('error', (error) => {
-      fault = error
-    })
-    for (let n = 0; n < 100 && !stream.destroyed; n++) {
-      raw.push(Buffer.alloc(22))
-      await new Promise(setImmediate)
-    }
+    const { raw, ends, fault } = await fedOn({ state: 'up', toSend: Buffer.alloc(4_000) })
     assert.match(String(fault), /takes no answers/)
     assert.ok(raw.destroyed && raw.writableLength < 100_000)
     assert.deepEqual(ends, ['up'])
+  })
+
+  it('a handshake without end has one', async () => {
+    const { ends, octets } = await fedOn({ state: 'handshake' })
+    assert.deepEqual(ends, ['a handshake of over 262144 octets'])
+    assert.ok(octets < 262_144 + 10_000)
   })
 
   it('RFC 7724 section 8.1: a requestor that goes away in the handshake leaves nothing behind', async () => {
@@ -334,6 +321,35 @@ async function up(version: Version, changed: Partial<EngineSettings> = {}) {
   await isUp
   if (!tls.authorized) await once(tls, 'secureConnect')
   return { engine: one, socket, tls, flights }
+}
+
+/** What becomes of a requestor that sends and reads nothing, where TLS always says the same to that. */
+async function fedOn(said: Fed) {
+  const engine: ConnectionEngine = {
+    feed: () => said,
+    write: () => 0,
+    close: () => Buffer.alloc(0),
+    certificates: () => [],
+    release: () => {},
+  }
+  const raw = new Duplex({ read() {}, write() {} }) as unknown as Socket
+  const ends: string[] = []
+  const stream = new EngineStream(raw, engine, {
+    up: () => ends.push('up'),
+    failed: (reason) => ends.push(reason),
+  })
+  let fault: Error | undefined
+  stream.on('error', (error) => {
+    fault = error
+  })
+  const isOver = () => stream.destroyed || ends.some((end) => end !== 'up')
+  let octets = 0
+  for (; octets < 1_000_000 && !isOver(); octets += 10_000) {
+    raw.push(Buffer.alloc(10_000))
+    await new Promise(setImmediate)
+  }
+  stream.destroy()
+  return { raw, ends, fault, octets }
 }
 
 function changed(original: Buffer, how: string, at: number, octet: number): Buffer {

@@ -15,7 +15,7 @@ const files = [
   ...['session/stories', 'session/dialect4', 'session/dialect6'],
   ...['store/memory', 'store/disk', 'store/open'],
   ...['feed/convergence-over-core', 'feed/feed-follower'],
-  ...['server/tls', 'server/certificates', 'server/requestor-service'],
+  ...['server/tls', 'server/tls-engine', 'server/certificates', 'server/requestor-service'],
   ...['operations/notify', 'requestor/client', 'daemon'],
 ].map((name) => compiled(`test/${name}.test.ts`))
 
