@@ -39,12 +39,6 @@ export class Writer {
     this.#data.setUint16(at, value)
   }
 
-  u24(value: number): void {
-    const at = this.#room(3)
-    this.#data.setUint8(at, value >>> 16)
-    this.#data.setUint16(at + 1, value)
-  }
-
   u32(value: number): void {
     const at = this.#room(4)
     this.#data.setUint32(at, value)
