@@ -48,8 +48,8 @@ export class Connection {
   #blockedSince: number | undefined
   #blockedLogged = false
   #handling = false
-  #closing = false
-  #gone = false
+  /** `closing`: nothing more is said or heard, while what was sent is being taken; `gone`: the socket is closed. */
+  #life: 'open' | 'closing' | 'gone' = 'open'
   readonly #scans: ConnectionScans
   readonly #queries: QueryLog
   #queryActive = false
@@ -87,7 +87,7 @@ export class Connection {
     this.#queries = new QueryLog(log, () => this.#messages, host.counters)
     this.#scans = new ConnectionScans({
       turns: host.turns,
-      alive: () => !this.#closing && !this.#gone,
+      alive: () => this.#isOpen,
       guarded: (work) => this.#guarded(work),
       openBulk: (query, waitedMs) => host.openBulk(query, this.#requester, waitedMs),
       tell: (input) => this.#tell(input),
@@ -122,9 +122,13 @@ export class Connection {
     return this.#peer !== undefined
   }
 
+  get #isOpen(): boolean {
+    return this.#life === 'open'
+  }
+
   /** An active query runs here. */
   get active(): boolean {
-    return this.#queryActive && !this.#closing
+    return this.#queryActive && this.#isOpen
   }
 
   get caughtUp(): boolean {
@@ -132,7 +136,7 @@ export class Connection {
   }
 
   get closing(): boolean {
-    return this.#closing
+    return !this.#isOpen
   }
 
   get idle(): boolean {
@@ -154,7 +158,7 @@ export class Connection {
       certificate: this.#peer?.name ?? null,
       entry: this.#requester.place,
       view: viewOf(this.#requester),
-      phase: this.#closing ? 'closed' : this.#session.phase,
+      phase: this.#isOpen ? this.#session.phase : 'closed',
       queries: this.#queries.list(mono),
       connectedSeconds: secondsOf(mono - this.#began),
       lagChanges: progress === undefined ? 0 : newest - progress.after,
@@ -176,7 +180,7 @@ export class Connection {
   terminate(text: string): void {
     this.#tell({ type: 'terminate', text })
     // A session without a query has nothing to say; it closes all the same.
-    if (!this.#closing) this.#close(`ended by this server: ${text}`, false)
+    if (this.#isOpen) this.#close(`ended by this server: ${text}`, false)
   }
 
   /** Closes without another word. */
@@ -185,11 +189,11 @@ export class Connection {
   }
 
   #tell(input: Input): void {
-    if (this.#closing || this.#gone) return
+    if (!this.#isOpen) return
     this.#handling = true
     this.#perform(this.#ask(input))
     // Each `writable` may make it send more, until the requestor lags or there is nothing left to send.
-    while (this.#owesWritable && !this.#closing && this.#socket.writableLength === 0) {
+    while (this.#owesWritable && this.#isOpen && this.#socket.writableLength === 0) {
       this.#owesWritable = false
       this.#blockedSince = undefined
       this.#perform(this.#ask({ type: 'writable' }))
@@ -228,7 +232,7 @@ export class Connection {
       }
       this.#write(messages)
       messages = []
-      if (this.#closing) return
+      if (!this.#isOpen) return
       this.#act(action)
     }
     this.#write(messages)
@@ -279,7 +283,7 @@ export class Connection {
     this.#reads = true
     const read = () => {
       this.#reads = false
-      if (this.#closing || this.#gone) return
+      if (!this.#isOpen) return
       const written = this.#guarded(() => this.#host.writeChanges(asked))
       if (written !== undefined) this.#tell(written)
     }
@@ -293,7 +297,7 @@ export class Connection {
     raw.removeAllListeners('end')
     raw.pause()
     const begin = () => {
-      if (this.#closing || this.#gone) return
+      if (!this.#isOpen) return
       const { tls } = this.#host
       if (tls === undefined) {
         this.#unsecured('there is no certificate any more')
@@ -317,7 +321,7 @@ export class Connection {
     const { stream, name } = peer
     const { socket } = stream
     socket.on('error', (error) => this.#lost(error))
-    if (this.#closing || this.#gone) {
+    if (!this.#isOpen) {
       socket.destroy()
       return
     }
@@ -339,21 +343,21 @@ export class Connection {
   }
 
   #unsecured(reason: string, counted: RefusalReason = 'tls-failed'): void {
-    if (this.#closing || this.#gone) return
+    if (!this.#isOpen) return
     this.#refusedFor = counted
     this.#host.refused(this, reason)
     this.#close(reason, this.#securing)
   }
 
   #open(since: number | undefined, askedAt: number): void {
-    if (this.#closing || this.#gone) return
+    if (!this.#isOpen) return
     const answer = this.#host.open(since, this.#requester, performance.now() - askedAt)
     if (answer !== 'later') this.#tell(answer)
     else setTimeout(() => this.#open(since, askedAt), OPEN_AGAIN_MS)
   }
 
   #write(messages: readonly Uint8Array[]): void {
-    if (messages.length === 0 || this.#closing || this.#gone) return
+    if (messages.length === 0 || !this.#isOpen) return
     for (const message of messages) this.#messages += this.#host.counters.sent(message)
     this.#owesWritable = true
     // One call to the kernel instead of many.
@@ -374,7 +378,7 @@ export class Connection {
 
   #onWritten(): void {
     // Inside #tell the loop there looks for itself.
-    if (this.#handling || this.#closing || this.#gone || !this.#owesWritable) return
+    if (this.#handling || !this.#isOpen || !this.#owesWritable) return
     if (this.#socket.writableLength > 0) {
       this.#tell({ type: 'progress' })
       return
@@ -386,7 +390,7 @@ export class Connection {
   }
 
   #rearm(): void {
-    if (this.#closing || this.#gone) return
+    if (!this.#isOpen) return
     const at = Math.min(this.#session.deadline() ?? Number.POSITIVE_INFINITY, this.#blockedLineAt)
     // Deadlines mostly move away: the timer is left to fire early then, and armed anew.
     if (at >= this.#timerAt) return
@@ -405,7 +409,7 @@ export class Connection {
 
   #onTimer(): void {
     this.#timerAt = Number.POSITIVE_INFINITY
-    if (this.#closing || this.#gone) return
+    if (!this.#isOpen) return
     this.#lookForProgress()
     const at = this.#session.deadline()
     if (at !== undefined && at <= performance.now()) this.#tell({ type: 'deadline' })
@@ -432,8 +436,8 @@ export class Connection {
 
   /** @param abort do not wait for the requestor to take what was sent */
   #close(reason: string, abort: boolean): void {
-    if (this.#closing) return
-    this.#closing = true
+    if (!this.#isOpen) return
+    this.#life = 'closing'
     this.#closeReason = reason
     this.#scans.closeAll()
     clearTimeout(this.#timer)
@@ -463,8 +467,8 @@ export class Connection {
   }
 
   #onClose(): void {
-    if (this.#gone) return
-    this.#gone = true
+    if (this.#life === 'gone') return
+    this.#life = 'gone'
     this.#scans.closeAll()
     clearTimeout(this.#timer)
     const reason = this.#closeReason || 'closed by the requestor'
