@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 import { reasonOf } from '../errors.ts'
 import { tlsCiphers, tlsVersions } from '../tls-profile.ts'
 import type { Authorities, PeerChain } from './peer-judge.ts'
-import { peerOf, type TlsUpgrader, tlsOptions, type Upgrade } from './tls.ts'
+import { handshakeFailures, peerOf, type TlsUpgrader, tlsOptions, type Upgrade } from './tls.ts'
 import { EngineStream } from './tls-engine-stream.ts'
 import type { TlsMaterial } from './tls-files.ts'
 
@@ -144,7 +144,8 @@ export class EngineUpgrader implements TlsUpgrader {
     const stream = new EngineStream(raw, engine, {
       up: () => {
         const [first, ...rest] = engine.certificates().map((der) => new X509Certificate(der))
-        if (first === undefined) throw new Error('a requestor without a certificate was let in')
+        // OpenSSL does not let anybody in without one.
+        if (first === undefined) return upgrade.failed(handshakeFailures.noCertificate)
         const chain: PeerChain = [first, ...rest]
         const peer = peerOf(stream, chain, authorities)
         if (typeof peer === 'string') upgrade.failed(peer)
