@@ -179,7 +179,7 @@ async function following(leases: number, seconds: number): Promise<BenchRow[]> {
 
   let steady: Pauses | undefined
   let kept = 0
-  for (const rate of RATES) {
+  for (const rate of RATES.filter((one) => one <= Math.max(leases, RATES[0]!))) {
     pauses = watchPauses()
     const keepsUp = await feed.keepsUp(rate, seconds)
     const seen = pauses()

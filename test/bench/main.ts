@@ -53,11 +53,11 @@ const parts: Readonly<Record<string, Part>> = {
   },
   requestors: {
     what: 'what requestors see of the daemon, over sockets',
-    run: ({ bindings, quick }) => requestors.run(bindings, quick ? 20 : undefined),
+    run: ({ bindings, quick }) => requestors.run(bindings, quick ? LITTLE : {}),
   },
   scale: {
     what: 'what grows with the number of bindings, and how',
-    run: ({ sizes }) => scale.run(sizes),
+    run: ({ sizes, quick }) => scale.run(sizes, quick ? LITTLE.families : undefined),
   },
   active: {
     what: 'Active requestors under load: delays, deliveries, cost of a requestor',
@@ -86,10 +86,11 @@ const FULL = {
 const QUICK: typeof FULL = {
   bindings: 20_000,
   seconds: 1,
-  sizes: [5_000, 10_000],
+  sizes: [5_000],
   changes: [100],
-  requestors: [1, 10],
+  requestors: [10],
 }
+const LITTLE = { families: [4], changes: 20 } as const
 
 const onlyWords: readonly string[] = [...bulk.words, ...kea.words]
 

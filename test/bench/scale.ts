@@ -63,9 +63,12 @@ const CURVES: readonly {
   },
 ]
 
-export async function run(sizes: readonly number[]): Promise<BenchRow[]> {
+export async function run(
+  sizes: readonly number[],
+  families: readonly Family[] = [4, 6],
+): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
-  for (const family of [4, 6] as const) {
+  for (const family of families) {
     const all: Measured[] = []
     for (const size of sizes) all.push(await measure(family, size))
     for (const curve of CURVES) rows.push(...curveOf(family, curve, sizes, all))
