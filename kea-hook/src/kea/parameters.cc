@@ -88,7 +88,8 @@ private:
                 continue;
             }
             const std::string near = nearest(entry.first, known);
-            refuse(placeOf(within, entry.first), entry.second,
+            const std::string name = entry.first.empty() ? "\"\"" : entry.first;  // to be seen in a line
+            refuse(placeOf(within, name), entry.second,
                    near.empty() ? "no parameter has this name"
                                 : "no parameter has this name; did you mean \"" + near + "\"?");
         }
