@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Family } from '../../sidecar/binding.ts'
-import { encodeBulkQuery } from '../../sidecar/requestor/bulk-client.ts'
+import { type BulkQueryOptions, encodeBulkQuery } from '../../sidecar/requestor/bulk-client.ts'
 import { startFrame } from '../../sidecar/requestor/start-tls.ts'
 import { parseAddress } from '../../sidecar/wire/address.ts'
 import { Authority } from '../support/certificates.ts'
@@ -137,10 +137,19 @@ function cpuMs(pid: number | undefined): number {
   return 10 * (Number(fields[11]) + Number(fields[12]))
 }
 
-/** By relay-id (DHCPv4) and by link (DHCPv6): what Kea has an index for. */
+/** What Kea has an index for. */
+const asked: Readonly<
+  Record<Family, readonly { readonly by: string; readonly select: Partial<BulkQueryOptions> }[]>
+> = {
+  4: [{ by: 'by relay-id', select: { select: { by: 'relay-id', relayId: RELAY } } }],
+  6: [
+    { by: 'by link', select: { linkAddress: parseAddress('2001:db8:1::1')! } },
+    { by: 'by relay-id', select: { select: { by: 'relay-id', relayId: RELAY } } },
+  ],
+}
+
 async function besideKea(family: Family, bindings: number, rounds: number): Promise<BenchRow[]> {
   await using service = await Service.start(mainKea(), { families: [family], sidecar: false })
-  const { lab } = service
   const kea = service.kea(family)
   await kea.stop()
   writeRelayedLeases(kea.leaseFile, family, leases(family, bindings))
@@ -160,9 +169,25 @@ async function besideKea(family: Family, bindings: number, rounds: number): Prom
   await kea.restart()
   await service.startSidecar(SERVING_MS)
 
-  const select = family === 4 ? ({ by: 'relay-id', relayId: RELAY } as const) : ({ by: 'all' } as const)
-  const link = family === 4 ? {} : { linkAddress: parseAddress('2001:db8:1::1')! }
-  const query = encodeBulkQuery({ family, xid: 2, select, ...link })
+  const rows: BenchRow[] = []
+  for (const { by, select } of asked[family]) {
+    const query = encodeBulkQuery({ family, xid: 2, select: { by: 'all' }, ...select })
+    rows.push(...(await compared(service, family, `Bulk v${family} ${by}`, query, bindings, rounds)))
+  }
+  return rows
+}
+
+/** This service and Kea by turns; then this service and sendfile(2). */
+async function compared(
+  service: Service,
+  family: Family,
+  title: string,
+  query: Uint8Array,
+  bindings: number,
+  rounds: number,
+): Promise<BenchRow[]> {
+  const { lab } = service
+  const kea = service.kea(family)
   const saveTo = lab.path('answer')
   await read(service.address(family), query, { saveTo })
   using file = await serveFile(saveTo)
@@ -184,7 +209,6 @@ async function besideKea(family: Family, bindings: number, rounds: number): Prom
     query,
   }
   const [again, sent] = await byTurns([contenders[0]!, ceiling], bindings, rounds)
-  const title = `Bulk v${family} ${family === 4 ? 'by relay-id' : 'by link'}`
   return [
     ...rowsOf(title, contenders, [ours!, theirs!], {
       ours: { rate: { atLeast: 2_000_000 } },
