@@ -94,8 +94,10 @@ for (const root of keaRoots()) {
     await using lab = await Laboratory.open()
     const env = { LD_PRELOAD: fakeTimeLibrary(root), FAKETIME: '+30d' }
     const kea = await Kea.start(lab, root, 4, { env })
-    await perfdhcp(lab, root, 4, { rate: 50, clients: 1, exchanges: 1 })
-    const ahead = kea.leases()[0]!.cltt - Date.now() / 1000
+    // It asks again where a packet is lost; perfdhcp would not.
+    await new Dhclient(lab, root, 4).acquire()
+    const { cltt } = await waitFor('the lease to be written', () => kea.leases()[0])
+    const ahead = cltt - Date.now() / 1000
     assert.ok(Math.abs(ahead - 30 * 86400) < 3600, `${ahead} s ahead`)
   })
 
