@@ -39,7 +39,8 @@ export async function run(
 
 async function measure(family: Family, bindings: number, changes: number): Promise<BenchRow[]> {
   await using daemon = new Daemon([family])
-  using core = startHook(daemon, family, { pageShare: 1 })
+  // Room for all changes: one that leaves the ring before it is followed comes by a walk.
+  using core = startHook(daemon, family, { pageShare: 1, ringEvents: 2 * bindings, ringOctets: 1 << 30 })
   core.generate({ count: bindings, storedRelay: true })
   core.setService(
     serviceJson(family, { advanced: { 'active-query-enabled': true, 'bulk-query-enabled': true } }),
@@ -76,7 +77,8 @@ async function measure(family: Family, bindings: number, changes: number): Promi
   const since = await baseTimeOf(place)
   await core.churn({ changes: bindings, inOrder: true })
   const { lastSeq } = core.status()
-  const applied = () => core.status().followers.some(({ appliedSeq }) => appliedSeq === lastSeq)
+  const applied = () =>
+    core.status().followers.some(({ appliedSeq, state }) => appliedSeq === lastSeq && state === 'following')
   await waitFor('the changes to be followed', applied, 600_000)
   const back = encodeActiveQuery({ family, xid: 3, since })
   const backFirsts = await firstsOf(place, back)

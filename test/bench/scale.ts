@@ -145,7 +145,8 @@ async function walk(daemon: Daemon, core: HookCore): Promise<number> {
 
 async function applied(core: HookCore): Promise<void> {
   const { lastSeq } = core.status()
-  const all = () => core.status().followers.every(({ appliedSeq }) => appliedSeq === lastSeq)
+  const all = () =>
+    core.status().followers.every(({ appliedSeq, state }) => appliedSeq === lastSeq && state === 'following')
   await waitFor('the changes to be followed', all, PATIENCE_MS)
 }
 
